@@ -1,0 +1,19 @@
+"""How gunicorn serves TicketBoss: ``gunicorn -c ticketboss/gunicorn.conf.py``."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
+
+from django.conf import settings
+
+wsgi_app = "ticketboss.wsgi:application"
+bind = f"{settings.HOST}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
+worker_class = "gthread"
+threads = settings.WEB_THREADS
+keepalive = 5
+# Seconds for requests in flight at a stop. With the database's own, a stop stays under 10 s.
+graceful_timeout = 8
+# Commands for a running server go through signals; there is no need for a socket as well.
+control_socket_disable = True
+logconfig_dict = settings.LOGGING

@@ -1,0 +1,180 @@
+"""Settings, all of them read from the environment and an optional ``.env``.
+
+``.env.example`` lists every name with its default; README.md explains them.
+"""
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import django_stubs_ext
+from environs import EnvError, FileAwareEnv
+from marshmallow.validate import Length, OneOf, Range
+from psycopg import IsolationLevel
+
+from ticketboss.logs import logging_config
+
+# Lets Django's generic classes take their type arguments at run time.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _refuse(reason: object) -> NoReturn:
+    # SystemExit and not ImproperlyConfigured: manage.py and gunicorn then say this one sentence.
+    raise SystemExit(f"TicketBoss cannot start: {reason}")
+
+
+# NAME_FILE names a file that holds the value of NAME: for secrets.
+env = FileAwareEnv(strip_whitespace=True)
+
+try:
+    env.read_env(BASE_DIR / ".env", recurse=False)
+
+    DEBUG = env.bool("DJANGO_DEBUG", True)
+    SECRET_KEY = env.str("SECRET_KEY", "insecure-key-for-development-only" if DEBUG else "")
+    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+    LOG_LEVEL = env.str(
+        "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+    )
+    HOST = env.str("HOST", "127.0.0.1", validate=Length(min=1))
+    PORT = env.int("PORT", 8000, validate=Range(1, 65535))
+    WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
+    WEB_THREADS = env.int("WEB_THREADS", 16, validate=Range(1, 1024))
+    TICKETBOSS_HOME = Path(env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"))).absolute()
+    DATABASE_URL = env.str("DATABASE_URL", "")
+    _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
+    DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 8, validate=Range(1, 1000))
+    DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
+    LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
+    STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000)
+except (EnvError, ValueError) as error:
+    _refuse(error)
+
+if not DEBUG:
+    if not SECRET_KEY:
+        _refuse("SECRET_KEY must be set when DJANGO_DEBUG=0: a long random text")
+    if not ALLOWED_HOSTS:
+        _refuse("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: host names, separated by commas")
+if _database and _database["ENGINE"] != "django.db.backends.postgresql":
+    _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
+
+# --- The database -------------------------------------------------------------------------------
+
+if not _database:
+    _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
+
+# For requests. Migrations and reports lift the timeouts, see reservations.timeouts.
+_server_options = {
+    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
+    "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
+    # A process that stops in the middle must not keep an event locked.
+    "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
+}
+_options = _database.get("OPTIONS", {})
+
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # What the locks rely on, whatever the server's default is.
+            "isolation_level": IsolationLevel.READ_COMMITTED,
+            # A database that has gone without a word is noticed, not waited for.
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "application_name": "ticketboss",
+            **_options,
+            "options": " ".join(
+                [
+                    *(f"-c {name}={value}" for name, value in _server_options.items()),
+                    str(_options.get("options", "")),
+                ]
+            ).strip(),
+            "pool": {
+                "min_size": 1,
+                "max_size": DATABASE_POOL_SIZE,
+                "timeout": DATABASE_POOL_TIMEOUT,
+                # Attempts at a lost database back off for as long; then the next request tries.
+                "reconnect_timeout": DATABASE_POOL_TIMEOUT,
+            },
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The application ----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "ticketboss",
+    "reservations",
+    "rest_framework",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+MIDDLEWARE = [
+    "ticketboss.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "ticketboss.urls"
+WSGI_APPLICATION = "ticketboss.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_PARSER_CLASSES": ["reservations.api.body.JSONObjectParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reservations.api.body.AlwaysFirst",
+    "EXCEPTION_HANDLER": "reservations.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Security -----------------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+# A load balancer asks these over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^ready/?$"]
+# Other names under the domain, and the browsers' preload list, are for its owner to decide.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+LOGGING = logging_config(level=LOG_LEVEL, readable=DEBUG)

@@ -1,0 +1,21 @@
+"""Every route of the project."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from reservations.api import errors
+
+admin.site.site_header = admin.site.site_title = "TicketBoss"
+
+urlpatterns = [
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("", include("reservations.api.urls")),
+    # Also while debugging, when Django would show its own page to everybody.
+    re_path("", errors.not_found),
+]
+
+handler400 = errors.bad_request
+handler404 = errors.not_found
+handler500 = errors.server_error
