@@ -1,0 +1,67 @@
+"""``manage.py postgres status|stop|backup|restore``: the embedded database by hand."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from ticketboss import first_run
+from ticketboss.embedded_postgres import backup
+from ticketboss.embedded_postgres.cluster import Cluster
+from ticketboss.embedded_postgres.install import EmbeddedPostgresError
+
+
+class Command(BaseCommand):
+    """Look after the embedded database."""
+
+    help = "Show, stop, back up or restore the embedded PostgreSQL"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what to do."""
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("status", help="say whether it runs, and where; exit 3 if it does not")
+        actions.add_parser("stop", help="stop it; it starts again when it is next needed")
+        saving = actions.add_parser("backup", help="write everything to a file")
+        saving.add_argument("file", nargs="?", type=Path, help="a new file")
+        restoring = actions.add_parser("restore", help="replace everything by a backup")
+        restoring.add_argument("file", type=Path, help="a file that backup wrote")
+
+    def handle(self, *, action: str, **options: Any) -> None:
+        """Do it."""
+        cluster = first_run.embedded_cluster()
+        if cluster is None:
+            raise CommandError(
+                "DATABASE_URL names a server of its own; this command is for the embedded one"
+            )
+        try:
+            getattr(self, f"_{action}")(cluster, **options)
+        except EmbeddedPostgresError as error:
+            raise CommandError(str(error)) from error
+
+    def _status(self, cluster: Cluster, **options: Any) -> None:
+        running = cluster.is_running()
+        self.stdout.write(
+            f"PostgreSQL {cluster.install.major} {'runs' if running else 'does not run'}.\n"
+            f"  Data    {cluster.install.data}\n"
+            f"  Log     {cluster.install.log}\n"
+            f"  Socket  {cluster.install.socket_folder}"
+        )
+        if not running:
+            raise SystemExit(3)
+
+    def _stop(self, cluster: Cluster, **options: Any) -> None:
+        self.stdout.write("Stopped." if cluster.stop() else "It does not run.")
+
+    def _backup(self, cluster: Cluster, *, file: Path | None, **options: Any) -> None:
+        stamp = timezone.now().strftime("%Y%m%dT%H%M%SZ")
+        target = file or settings.TICKETBOSS_HOME / "backups" / f"ticketboss-{stamp}.dump"
+        backup.save(cluster, target)
+        self.stdout.write(f"Saved to {target}.")
+
+    def _restore(self, cluster: Cluster, *, file: Path, **options: Any) -> None:
+        backup.restore(cluster, file)
+        self.stdout.write(f"Restored from {file}.")

@@ -1,0 +1,67 @@
+"""``manage.py serve``: everything that a newcomer needs, in one command."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from ticketboss import first_run
+from ticketboss.embedded_postgres.cluster import Cluster
+from ticketboss.server import Server, listening_socket
+
+
+class Command(BaseCommand):
+    """Start the database, migrate, make a first login, serve; stop what was started."""
+
+    help = "Migrate the database and serve on HOST:PORT, until Ctrl-C or SIGTERM"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take how to serve."""
+        parser.add_argument("--reload", action="store_true", help="restart when the code changes")
+
+    def handle(self, *, reload: bool, **options: Any) -> None:
+        """Serve until told to stop."""
+        server = Server()
+        cluster = first_run.embedded_cluster()
+        with listening_socket(settings.HOST, settings.PORT) as listener, _running(cluster):
+            first_run.prepare_database()
+            login = first_run.first_login()
+            first_run.disconnect()
+            self.stdout.write(_describe(cluster, login))
+            self.stdout.flush()
+            code = server.run(listener, reload=reload)
+        if code:
+            raise SystemExit(code)
+
+
+@contextmanager
+def _running(cluster: Cluster | None) -> Iterator[None]:
+    """Keep the embedded server running; stop it again if this started it."""
+    started = cluster is not None and first_run.start(cluster)
+    try:
+        yield
+    finally:
+        if cluster and started:
+            first_run.disconnect()
+            cluster.stop_if_unused()
+
+
+def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:
+    url = f"http://{settings.HOST}:{settings.PORT}"
+    database = (
+        f"embedded PostgreSQL {cluster.install.major}, data in {cluster.install.data}"
+        if cluster
+        else "the server that DATABASE_URL names"
+    )
+    lines = [
+        f"TicketBoss   {url}/",
+        f"  API        {url}/reservations",
+        f"  Admin      {url}/admin/",
+        f"  Database   {database}",
+    ]
+    if login:
+        lines.append(f"  Login      {login.username} / {login.password}   (shown only this once)")
+    return "\n".join([*lines, "  Stop       Ctrl-C"])
