@@ -1,0 +1,1 @@
+"""Sells the seats of events, and never sells one twice."""

@@ -1,0 +1,28 @@
+"""The app that sells seats."""
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate, pre_migrate
+
+
+class ReservationsConfig(AppConfig):
+    """Events, their reservations, and the ledger that keeps both true."""
+
+    default_auto_field = "django.db.models.BigAutoField"
+    name = "reservations"
+
+    def ready(self) -> None:
+        """Give migrations timeouts of their own."""
+        pre_migrate.connect(_lift_request_timeouts, sender=self)
+        post_migrate.connect(_restore_request_timeouts, sender=self)
+
+
+def _lift_request_timeouts(*, using: str, **_: object) -> None:
+    # A migration may run for minutes, but must not queue every buyer behind a lock it waits for.
+    with connections[using].cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = '10s'")
+
+
+def _restore_request_timeouts(*, using: str, **_: object) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute("RESET statement_timeout; RESET lock_timeout")

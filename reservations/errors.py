@@ -1,0 +1,50 @@
+"""Every refusal: a small class whose docstring is the sentence a caller reads.
+
+Nothing here knows HTTP; ``reservations.api.errors`` maps each class to a status.
+"""
+
+import inspect
+from dataclasses import dataclass
+
+
+class Refusal(Exception):
+    """The request was refused"""
+
+    def __str__(self) -> str:
+        return inspect.getdoc(type(self)) or type(self).__name__
+
+
+@dataclass
+class EventNotFound(Refusal):
+    """Event not found"""
+
+    event: str
+
+
+@dataclass
+class NotEnoughSeats(Refusal):
+    """Not enough seats left"""
+
+    requested: int
+    available_seats: int
+
+
+@dataclass
+class ReservationNotFound(Refusal):
+    """Reservation not found or already cancelled"""
+
+
+@dataclass
+class CapacityBelowSold(Refusal):
+    """The capacity cannot be less than the seats already sold"""
+
+    total_seats: int
+    sold_seats: int
+
+
+class Busy(Refusal):
+    """Server is too busy, please try again"""
+
+
+class OutcomeUnknown(Refusal):
+    """The database was lost while saving, so the outcome is not known"""

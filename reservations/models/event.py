@@ -1,0 +1,67 @@
+"""An event and its counters."""
+
+import re
+
+from django.db import models
+from django.db.models import F, Q
+
+DEFAULT_EVENT = "node-meetup-2025"
+"""Slug of the event that a request means when it names none; a data migration seeds it."""
+
+_SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}")
+
+
+def is_slug(text: str) -> bool:
+    """Return whether an event can be named ``text``.
+
+    PostgreSQL refuses to compare some of the text that cannot: NUL bytes, lone surrogates.
+    """
+    return _SLUG.fullmatch(text) is not None
+
+
+class Event(models.Model):
+    """Something with seats to sell.
+
+    The counters are columns, so that a read costs the same after a million sales. Only
+    ``reservations.ledger`` may change them.
+    """
+
+    slug = models.SlugField(max_length=100, db_index=False, help_text="Public id, never changed")
+    name = models.CharField(max_length=200)
+    venue = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 (null in the API)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    total_seats = models.IntegerField()
+    available_seats = models.IntegerField()
+    reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
+    version = models.BigIntegerField(default=0, help_text="Number of changes so far")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["slug"], name="event_slug_unique"),
+            models.CheckConstraint(
+                condition=Q(slug__regex=r"^[-a-zA-Z0-9_]+$"), name="event_slug_url_safe"
+            ),
+            models.CheckConstraint(
+                condition=Q(available_seats__gte=0), name="event_available_seats_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(available_seats__lte=F("total_seats")),
+                name="event_available_seats_within_total",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    reservation_count__gte=0,
+                    reservation_count__lte=F("total_seats") - F("available_seats"),
+                ),
+                name="event_reservation_count_within_sold",
+            ),
+            models.CheckConstraint(condition=Q(version__gte=0), name="event_version_not_negative"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def sold_seats(self) -> int:
+        """Seats that are not available."""
+        return self.total_seats - self.available_seats

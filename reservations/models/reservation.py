@@ -1,0 +1,43 @@
+"""Seats of one event, sold to one partner."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from uuid_utils.compat import uuid7
+
+from reservations.models.event import Event
+
+
+class Reservation(models.Model):
+    """Seats of one event, sold to one partner.
+
+    The primary key is the public id: a UUIDv7 (RFC 9562) made in Python, so that a command
+    knows it before its transaction begins, and that inserts append to the index.
+    """
+
+    class Status(models.TextChoices):
+        CONFIRMED = "confirmed"
+        CANCELLED = "cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="reservations")
+    partner = models.CharField(max_length=100, help_text="The partner's own id, trimmed")
+    seats = models.IntegerField()
+    status = models.CharField(max_length=20, choices=Status)
+    # Now() is the time the INSERT began, hence after the event's lock was granted.
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(seats__gte=1), name="reservation_seats_positive"),
+            models.CheckConstraint(
+                condition=Q(status__in=["confirmed", "cancelled"]), name="reservation_status_known"
+            ),
+        )
+        # Ids are time-ordered: this is "newest first", from the primary key.
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return str(self.id)
