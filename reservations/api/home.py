@@ -1,0 +1,28 @@
+"""The front door: figures for a program, a page for a person."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from reservations import queries
+from reservations.api.errors import wants_page
+from reservations.api.reservations.serializers import SummarySerializer
+from reservations.models import DEFAULT_EVENT
+
+
+class HomeView(APIView):
+    """The default event's figures, as JSON or as a page."""
+
+    def get(self, request: Request) -> HttpResponse:
+        """Show the figures in the form that the client prefers."""
+        event = queries.get_event(DEFAULT_EVENT)
+        response: HttpResponse
+        if wants_page(request):
+            response = render(request, "reservations/home.html", {"event": event})
+        else:
+            response = Response(SummarySerializer(event).data)
+        patch_vary_headers(response, ["Accept"])
+        return response

@@ -1,0 +1,154 @@
+"""What the reservations family takes and gives."""
+
+import unicodedata
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+
+from reservations.ledger import Reserved
+from reservations.models import DEFAULT_EVENT, Event, Reservation
+
+MAX_SEATS = 10
+MAX_PARTNER_LENGTH = 100
+
+
+class Text(serializers.Field[str, Any, str, Any]):
+    """A JSON string; a number is not turned into one."""
+
+    default_error_messages = {"invalid": "{label} must be a string"}
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return ``data`` if it is a string."""
+        if not isinstance(data, str):
+            self.fail("invalid", label=self.label)
+        return data
+
+    def to_representation(self, value: str) -> str:
+        """Return ``value``."""
+        return value
+
+
+class PartnerId(Text):
+    """A partner's id: 1 to 100 characters after trimming, all of them storable and printable."""
+
+    default_error_messages = {
+        "required": "Partner ID is required",
+        "null": "Partner ID is required",
+        "too_long": f"Partner ID must be at most {MAX_PARTNER_LENGTH} characters",
+        "unprintable": "Partner ID must not contain control characters",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return ``data`` trimmed, if it can name a partner."""
+        partner = super().to_internal_value(data).strip()
+        if not partner:
+            self.fail("required")
+        if len(partner) > MAX_PARTNER_LENGTH:
+            self.fail("too_long")
+        # Cc: control characters. Cs: lone surrogates, which no encoding can store.
+        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in partner):
+            self.fail("unprintable")
+        return partner
+
+
+class Seats(serializers.Field[int, Any, int, Any]):
+    """A JSON integer from 1 to 10; 3.0, "3" and true are none."""
+
+    default_error_messages = {
+        "required": "Seats must be an integer",
+        "null": "Seats must be an integer",
+        "invalid": "Seats must be an integer",
+        "too_few": "Seats must be at least 1",
+        "too_many": f"Maximum {MAX_SEATS} seats per request",
+    }
+
+    def to_internal_value(self, data: Any) -> int:
+        """Return ``data`` if it is an integer in range."""
+        if type(data) is not int:
+            self.fail("invalid")
+        if data < 1:
+            self.fail("too_few")
+        if data > MAX_SEATS:
+            self.fail("too_many")
+        return data
+
+    def to_representation(self, value: int) -> int:
+        """Return ``value``."""
+        return value
+
+
+class ReservationRequest(serializers.Serializer[dict[str, Any]]):
+    """The body of POST /reservations."""
+
+    partnerId = PartnerId(source="partner")
+    seats = Seats()
+    eventId = Text(source="event", label="Event ID", default=DEFAULT_EVENT)
+
+
+class ReservedSerializer(serializers.Serializer[Reserved]):
+    """The answer to POST /reservations."""
+
+    reservationId = serializers.UUIDField(source="reservation_id")
+    seats = serializers.IntegerField()
+    status = serializers.CharField()
+
+
+class ReservationSerializer(serializers.ModelSerializer[Reservation]):
+    """A reservation as it stands."""
+
+    reservationId = serializers.UUIDField(source="id")
+    eventId = serializers.CharField(source="event.slug")
+    partnerId = serializers.CharField(source="partner")
+    createdAt = serializers.DateTimeField(source="created_at")
+    # What is confirmed or cancelled expires never.
+    expiresAt = serializers.ReadOnlyField(default=None)
+
+    class Meta:
+        model = Reservation
+        fields = (
+            "reservationId",
+            "eventId",
+            "partnerId",
+            "seats",
+            "status",
+            "createdAt",
+            "expiresAt",
+        )
+
+
+class SummarySerializer(serializers.ModelSerializer[Event]):
+    """An event's figures."""
+
+    eventId = serializers.CharField(source="slug")
+    totalSeats = serializers.IntegerField(source="total_seats")
+    availableSeats = serializers.IntegerField(source="available_seats")
+    reservationCount = serializers.IntegerField(source="reservation_count")
+
+    class Meta:
+        model = Event
+        fields = ("eventId", "name", "totalSeats", "availableSeats", "reservationCount", "version")
+
+
+class InvalidReservationId(APIException):
+    """The path names no reservation and never could."""
+
+    status_code = 400
+    default_code = "invalid"
+    default_detail = "reservationId must be a valid UUID"
+
+
+def parse_reservation_id(text: str) -> UUID:
+    """Return the id that a path names, in its canonical form (RFC 9562, either case).
+
+    Raises:
+        InvalidReservationId: it is none.
+    """
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or str(parsed) != text.lower():
+        raise InvalidReservationId
+    return parsed

@@ -1,0 +1,18 @@
+"""Routes of the reservations family; each with and without a slash at the end."""
+
+from django.urls import re_path
+
+from reservations.api.reservations.views import ReservationViewSet, SummaryViewSet
+
+urlpatterns = [
+    re_path(
+        r"^reservations/?\Z",
+        SummaryViewSet.as_view({"get": "list", "post": "create"}),
+        name="reservations",
+    ),
+    re_path(
+        r"^reservations/(?P<reservation_id>[^/]+)/?\Z",
+        ReservationViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="reservation",
+    ),
+]
