@@ -1,0 +1,7 @@
+"""The box office: what staff see. Numbers change only through the ledger."""
+
+from reservations.admin.change import ChangeAdmin
+from reservations.admin.event import EventAdmin
+from reservations.admin.reservation import ReservationAdmin
+
+__all__ = ["ChangeAdmin", "EventAdmin", "ReservationAdmin"]

@@ -1,0 +1,65 @@
+"""``manage.py verify_inventory``: replay the history and compare."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from reservations.ledger.audit import Drift, audit
+from reservations.models import Event
+
+
+class Command(BaseCommand):
+    """Exit 1 if any figure is not what the event's history says."""
+
+    help = "Replay every change of all events, or of one, and compare the counters"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take an event and a format."""
+        parser.add_argument("event", nargs="?", help="slug of one event; all if not given")
+        parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+    def handle(self, *, event: str | None, json: bool, **options: Any) -> None:
+        """Print what was found."""
+        events = Event.objects.filter(slug=event) if event else Event.objects.all()
+        audited = list(audit(events))
+        if event and not audited:
+            raise CommandError(f"there is no event {event!r}", returncode=2)
+        drifts = [drift for _, found in audited for drift in found]
+        self.stdout.write(_as_json(audited) if json else _as_text(audited))
+        if drifts:
+            raise SystemExit(1)
+
+
+def _as_text(audited: list[tuple[Event, list[Drift]]]) -> str:
+    lines = []
+    for event, drifts in audited:
+        lines.append(
+            f"{event.slug}: {'DRIFT' if drifts else 'ok'}, {event.version} changes, "
+            f"{event.sold_seats} of {event.total_seats} seats sold"
+        )
+        lines += [
+            f"  {drift.column} is {drift.stored}, must be {drift.expected} ({drift.amount:+})"
+            for drift in drifts
+        ]
+    return "\n".join(lines) or "There are no events."
+
+
+def _as_json(audited: list[tuple[Event, list[Drift]]]) -> str:
+    return json.dumps(
+        {
+            "events": len(audited),
+            "drift": [
+                {
+                    "event": drift.event,
+                    "column": drift.column,
+                    "stored": drift.stored,
+                    "expected": drift.expected,
+                    "amount": drift.amount,
+                }
+                for _, drifts in audited
+                for drift in drifts
+            ],
+        }
+    )
