@@ -1,0 +1,18 @@
+"""The suite runs on a real PostgreSQL: the embedded one, or the server DATABASE_URL names."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ticketboss import first_run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def database_server() -> Iterator[None]:
+    """Start the embedded server for the session, and stop it again if it did not run before."""
+    cluster = first_run.embedded_cluster()
+    started = cluster is not None and first_run.start(cluster)
+    yield
+    if cluster and started:
+        first_run.disconnect()
+        cluster.stop_if_unused()

@@ -1,0 +1,24 @@
+"""Assertions about an event's numbers."""
+
+from django.db.models import Sum
+
+from reservations.ledger.audit import audit
+from reservations.models import Event, Reservation
+
+
+def live_seats(event: Event) -> int:
+    """Seats of the event's confirmed reservations, counted row by row."""
+    live = event.reservations.filter(status=Reservation.Status.CONFIRMED)
+    return live.aggregate(seats=Sum("seats"))["seats"] or 0
+
+
+def assert_books(event: Event, *, available: int, version: int, reservations: int) -> None:
+    """The event has these counters, and its history and its reservations agree with them."""
+    event.refresh_from_db()
+    assert (event.available_seats, event.version, event.reservation_count) == (
+        available,
+        version,
+        reservations,
+    )
+    assert live_seats(event) == event.total_seats - available
+    assert [drifts for _, drifts in audit(Event.objects.all()) if drifts] == []

@@ -1,0 +1,65 @@
+"""The control: with the lock taken away the same races do oversell, so it is the lock that holds."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import IntegrityError, connection
+from django.db.models import Q
+
+from reservations.ledger import books
+from reservations.models import Change, Event
+from reservations.tests.books import live_seats
+from reservations.tests.concurrency.threads import run_together
+from reservations.tests.factories import reserve
+
+BUYERS = 6  # fewer than the pool's connections: all of them must have read before one writes
+
+
+@pytest.fixture
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the events without locking them, all buyers at the same moment."""
+    barrier = Barrier(BUYERS)
+
+    def read_events(*, slugs: Collection[str] = (), pks: Collection[int] = ()) -> list[Event]:
+        events = list(Event.objects.filter(Q(slug__in=slugs) | Q(pk__in=pks)))
+        barrier.wait(timeout=30)
+        return events
+
+    monkeypatch.setattr(books, "lock_events", read_events)
+
+
+@pytest.fixture
+def no_unique_version(transactional_db: None) -> Iterator[None]:
+    """Take away the second line of defence: one change for each version of an event."""
+    [constraint] = [c for c in Change._meta.constraints if c.name == "change_event_version_unique"]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Change, constraint)
+    yield
+    Change.objects.all().delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Change, constraint)
+
+
+def attempt(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except IntegrityError as error:
+        return "change_event_version_unique" if "change_event_version_unique" in str(error) else "?"
+    return "sold"
+
+
+@pytest.mark.usefixtures("no_unique_version", "no_lock")
+def test_without_the_lock_seats_are_oversold(event: Event) -> None:
+    results = run_together([partial(attempt, partial(reserve, event, seats=4))] * BUYERS)
+    assert Counter(results) == {"sold": BUYERS}
+    assert live_seats(event) == 4 * BUYERS > event.total_seats
+
+
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_constraint_still_stops_the_second_sale(event: Event) -> None:
+    results = run_together([partial(attempt, partial(reserve, event, seats=4))] * BUYERS)
+    assert Counter(results) == {"sold": 1, "change_event_version_unique": BUYERS - 1}
+    assert live_seats(event) == 4

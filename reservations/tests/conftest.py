@@ -1,0 +1,32 @@
+"""Fixtures shared by the app's tests."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.models import DEFAULT_EVENT, Event
+from reservations.tests.factories import EventFactory
+
+
+@pytest.fixture
+def event(transactional_db: None) -> Event:
+    """The default event, with 10 seats."""
+    Event.objects.filter(slug=DEFAULT_EVENT).delete()  # the migration's, if none has flushed it
+    return EventFactory.create(slug=DEFAULT_EVENT, name="Node.js Meet-up")
+
+
+@pytest.fixture
+def client() -> APIClient:
+    """A program that calls the API."""
+    return APIClient()
+
+
+@pytest.fixture(params=["/reservations", "/api/reservations", "/api/demo/reservations"])
+def mount(request: pytest.FixtureRequest) -> str:
+    """Each place where the reservations family is mounted."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["", "/"], ids=["bare", "slash"])
+def slash(request: pytest.FixtureRequest) -> str:
+    """The end of a path: every route works with and without a slash."""
+    return str(request.param)

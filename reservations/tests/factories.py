@@ -1,0 +1,24 @@
+"""Rows for tests. Seats are sold through the ledger, never by a factory."""
+
+from uuid import UUID
+
+import factory
+
+from reservations.ledger import Reserve, submit
+from reservations.models import Event
+
+
+class EventFactory(factory.django.DjangoModelFactory[Event]):
+    class Meta:
+        model = Event
+
+    slug = factory.Sequence(lambda n: f"event-{n}")
+    name = "An event"
+    total_seats = 10
+    available_seats = factory.SelfAttribute("total_seats")
+
+
+def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:
+    """Sell seats of ``event`` and return the reservation's id."""
+    command = Reserve(event=event.slug, partner=partner, seats=seats, actor="test")
+    return submit(command).reservation_id

@@ -1,0 +1,221 @@
+"""One transaction: what it locks, what it asks, and in which order it decides."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from reservations.errors import Busy, EventNotFound, NotEnoughSeats, Refusal, ReservationNotFound
+from reservations.ledger import Cancel, Cancelled, Reserve, Reserved, SetCapacity, submit
+from reservations.ledger import commit as commit_module
+from reservations.ledger.commit import commit
+from reservations.ledger.decide import Decision, State, decide
+from reservations.models import Change, Event, Reservation
+from reservations.tests.books import assert_books
+from reservations.tests.factories import EventFactory, reserve
+
+
+@contextmanager
+def second_connection() -> Iterator[psycopg.Connection]:
+    """Somebody else at the same database."""
+    params = connection.get_connection_params()
+    with psycopg.connect(**params) as other:
+        yield other
+
+
+@contextmanager
+def locked(event: Event) -> Iterator[None]:
+    """Hold the event's row, as a slow transaction would."""
+    with second_connection() as other:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        yield
+
+
+@contextmanager
+def setting(name: str, value: str) -> Iterator[None]:
+    """Change a setting of this thread's database session."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {name} = '{value}'")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"RESET {name}")
+
+
+def wait_for_a_waiter() -> None:
+    """Return when some transaction waits for a lock."""
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
+
+
+def in_a_thread(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    finally:
+        connections.close_all()
+
+
+def buy(event: Event, seats: int = 1) -> Reserve:
+    return Reserve(event=event.slug, partner="abc-corp", seats=seats, actor="test")
+
+
+def test_decides_under_the_lock_of_the_event_and_of_no_other(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other_event = EventFactory.create()
+    free: list[bool] = []
+
+    def probing(state: State, command: Reserve) -> Decision | Refusal:
+        for pk in (event.pk, other_event.pk):
+            with second_connection() as other:
+                try:
+                    other.execute(
+                        "SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE NOWAIT",
+                        [pk],
+                    )
+                    free.append(True)
+                except psycopg.errors.LockNotAvailable:
+                    free.append(False)
+        return decide(state, command)
+
+    monkeypatch.setattr(commit_module, "decide", probing)
+    reserve(event)
+    assert free == [False, True]
+
+
+def test_locks_in_id_order_whatever_the_order_of_the_commands(transactional_db: None) -> None:
+    first, second = EventFactory.create_batch(2)
+    with CaptureQueriesContext(connection) as queries:
+        commit([buy(second), buy(first)])
+    [lock] = [query["sql"] for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    assert 'ORDER BY "reservations_event"."id" ASC FOR NO KEY UPDATE' in lock
+
+
+def test_reads_after_the_lock_what_others_committed_while_it_waited(event: Event) -> None:
+    """A cancel that waits behind another of the same reservation must not see it as confirmed."""
+    doomed = reserve(event, seats=4)
+    cancel = partial(submit, Cancel(reservation_id=doomed, actor="test"))
+    with second_connection() as other:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        other.execute(
+            "UPDATE reservations_reservation SET status = 'cancelled' WHERE id = %s", [doomed]
+        )
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(in_a_thread, cancel)
+            wait_for_a_waiter()
+            other.commit()
+            with pytest.raises(ReservationNotFound):
+                waiting.result(timeout=30)
+
+
+def test_a_batch_decides_in_order_and_answers_each(event: Event) -> None:
+    sold, doomed = buy(event, 4), reserve(event, seats=4)
+    version = 1
+    outcomes = commit(
+        [
+            sold,
+            buy(event, 3),
+            Cancel(reservation_id=doomed, actor="test"),
+            buy(event, 6),
+            Cancel(reservation_id=sold.reservation_id, actor="test"),
+            Reserve(event="none", partner="p", seats=1, actor="test"),
+            SetCapacity(event=event.slug, total_seats=6, actor="test"),
+        ]
+    )
+    version += 5
+    [reserved] = Reservation.objects.filter(event=event, status="confirmed")
+    assert outcomes[0] == Reserved(sold.reservation_id, 4)
+    assert outcomes[1] == NotEnoughSeats(requested=3, available_seats=2)
+    assert outcomes[2] == Cancelled(doomed, 4)
+    assert outcomes[3] == Reserved(reserved.pk, 6)
+    assert outcomes[4] == Cancelled(sold.reservation_id, 4)
+    assert outcomes[5] == EventNotFound("none")
+    assert outcomes[6].total_seats == 6
+    assert_books(event, available=0, version=version, reservations=1)
+
+
+def test_a_refused_command_writes_nothing(event: Event) -> None:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(NotEnoughSeats):
+        reserve(event, seats=11)
+    assert not [q for q in queries if q["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("buyers", [1, 3])
+def test_statements_do_not_grow_with_the_batch(event: Event, buyers: int) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        commit([buy(event) for _ in range(buyers)])
+    verbs = [query["sql"].split()[0] for query in queries]
+    assert verbs == ["BEGIN", "SELECT", "UPDATE", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_every_change_is_a_row(event: Event) -> None:
+    bought = reserve(event, seats=4)
+    submit(SetCapacity(event=event.slug, total_seats=20, actor="boss"))
+    submit(Cancel(reservation_id=bought, actor="api"))
+    fields = ("version", "kind", "seats", "available_seats", "reservation_id", "actor")
+    assert list(Change.objects.order_by("version").values_list(*fields)) == [
+        (1, "confirmed", -4, 6, bought, "test"),
+        (2, "capacity", 10, 16, None, "boss"),
+        (3, "cancelled", 4, 20, bought, "api"),
+    ]
+
+
+def test_a_lock_that_is_not_granted_in_time_is_busy(event: Event) -> None:
+    with locked(event), setting("lock_timeout", "100ms"), pytest.raises(Busy):
+        reserve(event)
+    assert_books(event, available=10, version=0, reservations=0)
+    reserve(event)
+
+
+def test_a_statement_that_takes_too_long_is_busy(event: Event) -> None:
+    with locked(event), setting("statement_timeout", "100ms"), pytest.raises(Busy):
+        reserve(event)
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+def test_requests_wait_no_longer_than_the_settings_say(event: Event) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
+            " current_setting('idle_in_transaction_session_timeout'),"
+            " current_setting('transaction_isolation')"
+        )
+        assert cursor.fetchone() == ("3s", "10s", "10s", "read committed")
+
+
+def test_a_connection_that_was_ended_is_busy_and_then_replaced(event: Event) -> None:
+    with second_connection() as other, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", cursor.fetchone())
+    with pytest.raises(Busy):
+        reserve(event)
+    reserve(event)
+    assert_books(event, available=9, version=1, reservations=1)
+
+
+def test_refuses_to_take_part_in_a_transaction_it_cannot_see_the_end_of(event: Event) -> None:
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        reserve(event)
+
+
+def test_ids_that_name_nothing(event: Event) -> None:
+    for slug in ("none", "", "nul\0", "\ud800", "x" * 10_000, "ä"):
+        with pytest.raises(EventNotFound):
+            submit(Reserve(event=slug, partner="p", seats=1, actor="test"))
+    with pytest.raises(ReservationNotFound):
+        submit(Cancel(reservation_id=uuid4(), actor="test"))

@@ -1,0 +1,145 @@
+"""The rules, as pure functions: any sequence of commands keeps the books true."""
+
+from dataclasses import dataclass, field, replace
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reservations.errors import (
+    CapacityBelowSold,
+    EventNotFound,
+    NotEnoughSeats,
+    Refusal,
+    ReservationNotFound,
+)
+from reservations.ledger import Cancel, Cancelled, CapacitySet, Reserve, Reserved, SetCapacity
+from reservations.ledger.commands import Command
+from reservations.ledger.decide import (
+    Decision,
+    Entry,
+    EventState,
+    ReservationState,
+    State,
+    decide,
+)
+
+IDS = [UUID(int=number) for number in range(12)]
+
+commands = st.one_of(
+    st.builds(
+        Reserve,
+        event=st.sampled_from(["a", "b", "none"]),
+        partner=st.just("p"),
+        seats=st.integers(1, 12),
+        actor=st.just("t"),
+        reservation_id=st.uuids(),
+    ),
+    st.builds(Cancel, reservation_id=st.sampled_from(IDS), actor=st.just("t")),
+    st.builds(
+        SetCapacity,
+        event=st.sampled_from(["a", "b", "none"]),
+        total_seats=st.integers(-1, 30),
+        actor=st.just("t"),
+    ),
+)
+
+
+@dataclass
+class Books:
+    """What ``commit`` does with decisions, in memory."""
+
+    events: dict[str, EventState]
+    reservations: dict[UUID, ReservationState] = field(default_factory=dict)
+    entries: dict[str, list[Entry]] = field(default_factory=dict)
+
+    def apply(self, command: Command) -> Decision | Refusal:
+        decision = decide(State(self.events, self.reservations), command)
+        if isinstance(decision, Decision):
+            self.events[decision.event.slug] = decision.event
+            self.entries.setdefault(decision.event.slug, []).append(decision.entry)
+            if decision.reservation:
+                self.reservations[decision.reservation.id] = decision.reservation
+        return decision
+
+    def live(self, slug: str) -> list[int]:
+        return [
+            reservation.seats
+            for reservation in self.reservations.values()
+            if (reservation.event, reservation.status) == (slug, "confirmed")
+        ]
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.lists(commands, max_size=60))
+def test_any_sequence_keeps_the_books(a: int, b: int, sequence: list[Command]) -> None:
+    books = Books({"a": EventState("a", a, a), "b": EventState("b", b, b)})
+    ids = iter(IDS)
+    for drawn in sequence:
+        # Early reservations get ids that cancels can name.
+        command = (
+            replace(drawn, reservation_id=next(ids, drawn.reservation_id))
+            if isinstance(drawn, Reserve)
+            else drawn
+        )
+        before = (dict(books.events), dict(books.reservations))
+        decision = books.apply(command)
+        if isinstance(decision, Refusal):
+            assert (books.events, books.reservations) == before
+        for slug, event in books.events.items():
+            live, entries = books.live(slug), books.entries.get(slug, [])
+            assert 0 <= event.available_seats <= event.total_seats
+            assert event.available_seats + sum(live) == event.total_seats
+            assert event.reservation_count == len(live)
+            assert event.version == len(entries)
+
+
+@given(st.integers(0, 20), st.integers(1, 12))
+def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: int) -> None:
+    event = EventState("a", 20, available)
+    decision = decide(
+        State({"a": event}, {}), Reserve(event="a", partner="p", seats=seats, actor="t")
+    )
+    if seats <= available:
+        assert isinstance(decision, Decision)
+        assert decision.event.available_seats == available - seats
+    else:
+        assert decision == NotEnoughSeats(requested=seats, available_seats=available)
+
+
+def test_outcomes() -> None:
+    books = Books({"a": EventState("a", 10, 10)})
+    first = uuid4()
+    reserve = Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first)
+    outcomes = [
+        decision.outcome if isinstance(decision, Decision) else decision
+        for decision in map(
+            books.apply,
+            [
+                reserve,
+                SetCapacity(event="a", total_seats=3, actor="t"),
+                SetCapacity(event="a", total_seats=4, actor="t"),
+                Reserve(event="a", partner="p", seats=1, actor="t"),
+                Cancel(reservation_id=first, actor="t"),
+                Cancel(reservation_id=first, actor="t"),
+                Cancel(reservation_id=uuid4(), actor="t"),
+                Reserve(event="b", partner="p", seats=1, actor="t"),
+                SetCapacity(event="b", total_seats=1, actor="t"),
+            ],
+        )
+    ]
+    assert outcomes == [
+        Reserved(first, 4),
+        CapacityBelowSold(total_seats=3, sold_seats=4),
+        CapacitySet(total_seats=4, available_seats=0),
+        NotEnoughSeats(requested=1, available_seats=0),
+        Cancelled(first, 4),
+        ReservationNotFound(),
+        ReservationNotFound(),
+        EventNotFound("b"),
+        EventNotFound("b"),
+    ]
+    assert books.entries["a"] == [
+        Entry("confirmed", -4, "t", first),
+        Entry("capacity", -6, "t"),
+        Entry("cancelled", 4, "t", first),
+    ]

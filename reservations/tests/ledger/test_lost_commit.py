@@ -1,0 +1,118 @@
+"""The connection is lost at COMMIT: sold once or not at all, and never answered wrongly."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from rest_framework.test import APIClient
+
+from reservations.errors import OutcomeUnknown
+from reservations.ledger import Cancel, submit
+from reservations.models import Event
+from reservations.tests.books import assert_books
+from reservations.tests.factories import reserve
+from reservations.tests.ledger.proxy import Proxy
+
+
+def reconnect() -> None:
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    assert isinstance(wrapper, DatabaseWrapper)
+    wrapper.close()
+    wrapper.close_pool()
+
+
+@pytest.fixture
+def proxy(event: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy between this process and its database."""
+    wrapper = type(connections[DEFAULT_DB_ALIAS])
+    original = wrapper.get_connection_params
+    with Proxy(original(connections[DEFAULT_DB_ALIAS])) as proxy:
+
+        def through_proxy(self: DatabaseWrapper) -> dict[str, Any]:
+            return original(self) | {"host": "127.0.0.1", "port": proxy.port, "sslmode": "disable"}
+
+        with monkeypatch.context() as patch:
+            patch.setattr(wrapper, "get_connection_params", through_proxy)
+            reconnect()
+            yield proxy
+        reconnect()
+
+
+def test_committed_but_the_answer_was_lost(event: Event, proxy: Proxy) -> None:
+    proxy.cut_at_commit(forward=True)
+    reserve(event, seats=4)
+    assert proxy.cuts == 1
+    assert_books(event, available=6, version=1, reservations=1)
+
+
+def test_still_committing_while_it_is_looked_for(event: Event, proxy: Proxy) -> None:
+    """The look waits for the lock that the unanswered transaction holds until it has ended."""
+    proxy.cut_at_commit(forward=True, delay=0.5)
+    reserve(event, seats=4)
+    assert proxy.cuts == 1
+    assert_books(event, available=6, version=1, reservations=1)
+
+
+def test_the_commit_never_arrived(event: Event, proxy: Proxy) -> None:
+    proxy.cut_at_commit(forward=False)
+    answer = APIClient().post("/reservations", {"partnerId": "p", "seats": 4}, format="json")
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"error": "Server is too busy, please try again", "code": "busy"},
+    )
+    assert answer["Retry-After"] == "1"
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+def test_a_cancel_whose_answer_was_lost(event: Event, proxy: Proxy) -> None:
+    doomed = reserve(event, seats=4)
+    proxy.cut_at_commit(forward=True)
+    submit(Cancel(reservation_id=doomed, actor="test"))
+    assert proxy.cuts == 1
+    assert_books(event, available=10, version=2, reservations=0)
+
+
+def test_the_database_cannot_be_asked(event: Event, proxy: Proxy) -> None:
+    proxy.pool_timeout(0.3)
+    proxy.cut_at_commit(forward=True, and_stay_down=True)
+    answer = APIClient().post("/reservations", {"partnerId": "p", "seats": 4}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert answer["Retry-After"] == "1"
+    proxy.up()
+    assert_books(event, available=6, version=1, reservations=1)
+
+
+def test_unknown_is_raised_and_not_guessed(event: Event, proxy: Proxy) -> None:
+    proxy.pool_timeout(0.3)
+    proxy.cut_at_commit(forward=False, and_stay_down=True)
+    with pytest.raises(OutcomeUnknown):
+        reserve(event)
+    proxy.up()
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_database_that_went_away_is_used_again_when_it_is_back(
+    event: Event, proxy: Proxy, method: str
+) -> None:
+    client = APIClient()
+
+    def call() -> int:
+        body = {"partnerId": "p", "seats": 1}
+        with_body = {"data": body, "format": "json"} if method == "post" else {}
+        status = int(getattr(client, method)("/reservations", **with_body).status_code)
+        connections.close_all()  # as at the end of every request
+        return status
+
+    works = {"get": 200, "post": 201}[method]
+    assert call() == works
+    proxy.pool_timeout(0.3)
+    proxy.down()
+    assert [call(), call()] == [503, 503]
+    assert client.get("/health").status_code == 200
+    assert client.get("/ready").status_code == 503
+    proxy.up()
+    assert call() == works
+    assert client.get("/ready").status_code == 200
