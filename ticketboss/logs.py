@@ -32,7 +32,13 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     final: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # Not rich's, which prints the locals: passwords and keys among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

@@ -1,5 +1,6 @@
 """gunicorn as a child process: it gets a socket that is taken already, and one signal to stop."""
 
+import ctypes
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from types import FrameType
 from django.core.management.base import CommandError
 
 _CONFIG = Path(__file__).with_name("gunicorn.conf.py")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -58,6 +60,7 @@ class Server:
             pass_fds=[descriptor],
             # Ctrl-C goes to every process of the terminal's group; gunicorn shall not see it.
             start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (no other thread runs by now)
         )
         listener.close()
         code = self._gunicorn.wait()
@@ -70,3 +73,9 @@ class Server:
             raise SystemExit(128 + number)
         # gunicorn takes SIGINT for a quick stop; SIGTERM lets requests in flight finish.
         self._gunicorn.terminate()
+
+
+def _end_with_parent() -> None:
+    """Be told to stop when the parent dies, even of SIGKILL. Linux alone can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -19,6 +19,14 @@ def is_slug(text: str) -> bool:
     return _SLUG.fullmatch(text) is not None
 
 
+class EventManager(models.Manager["Event"]):
+    """Lets fixtures name an event by its slug."""
+
+    def get_by_natural_key(self, slug: str) -> "Event":
+        """Return the event named ``slug``."""
+        return self.get(slug=slug)
+
+
 class Event(models.Model):
     """Something with seats to sell.
 
@@ -34,6 +42,8 @@ class Event(models.Model):
     available_seats = models.IntegerField()
     reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
+
+    objects = EventManager()
 
     class Meta:
         constraints = (
@@ -60,6 +70,10 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def natural_key(self) -> tuple[str]:
+        """Name this event in fixtures."""
+        return (self.slug,)
 
     @property
     def sold_seats(self) -> int:

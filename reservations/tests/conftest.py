@@ -8,7 +8,7 @@ from reservations.tests.factories import EventFactory
 
 
 @pytest.fixture
-def event(transactional_db: None) -> Event:
+def event(db: None) -> Event:
     """The default event, with 10 seats."""
     Event.objects.filter(slug=DEFAULT_EVENT).delete()  # the migration's, if none has flushed it
     return EventFactory.create(slug=DEFAULT_EVENT, name="Node.js Meet-up")

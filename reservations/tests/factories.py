@@ -2,20 +2,21 @@
 
 from uuid import UUID
 
-import factory
+from factory.declarations import SelfAttribute, Sequence
+from factory.django import DjangoModelFactory
 
 from reservations.ledger import Reserve, submit
 from reservations.models import Event
 
 
-class EventFactory(factory.django.DjangoModelFactory[Event]):
+class EventFactory(DjangoModelFactory[Event]):
     class Meta:
         model = Event
 
-    slug = factory.Sequence(lambda n: f"event-{n}")
+    slug = Sequence(lambda n: f"event-{n}")
     name = "An event"
     total_seats = 10
-    available_seats = factory.SelfAttribute("total_seats")
+    available_seats = SelfAttribute("total_seats")
 
 
 def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:

@@ -24,12 +24,13 @@ def save(cluster: Cluster, target: Path) -> None:
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _run(cluster, "pg_dump", "--format=custom", "--file", unfinished, DATABASE)
-        unfinished.rename(target)
+        try:
+            _run(cluster, "pg_dump", "--format=custom", "--file", unfinished, DATABASE)
+            unfinished.rename(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise EmbeddedPostgresError(f"{target} cannot be written: {error.strerror}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def restore(cluster: Cluster, source: Path) -> None:

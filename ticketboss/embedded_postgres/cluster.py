@@ -81,7 +81,7 @@ class Cluster:
         if not self.is_running():
             return False
         with self._locked():
-            self._run("pg_ctl", "stop", "-D", self.install.data, "-m", "fast", "-w")
+            self._run("pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
         return True
 
     def stop_if_unused(self) -> bool:
@@ -116,7 +116,7 @@ class Cluster:
         shutil.rmtree(scratch, ignore_errors=True)
         self._run(
             "initdb",
-            *("-D", scratch, "--username", ROLE, "--auth", "trust"),
+            *("-D", scratch.name, "--username", ROLE, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C", "--no-instructions"),
         )
         scratch.rename(self.install.data)
@@ -129,7 +129,7 @@ class Cluster:
             try:
                 self._run(
                     "pg_ctl",
-                    *("start", "-D", self.install.data, "-l", self.install.log),
+                    *("start", "-D", "data", "-l", self.install.log.name),
                     *("-w", "-t", str(_START_SECONDS)),
                 )
             except EmbeddedPostgresError as error:
@@ -156,7 +156,7 @@ class Cluster:
     def _make_database(self) -> None:
         with self.connect() as connection:
             if not connection.execute(
-                "SELECT FROM pg_database WHERE datname = %s", [DATABASE]
+                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
             ).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
@@ -178,7 +178,8 @@ class Cluster:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    cwd="/",
+                    # pg_ctl hands its paths to a shell, so they are relative and harmless.
+                    cwd=self.install.home,
                     **self.install.run_as(),
                 )
             except (subprocess.CalledProcessError, OSError) as error:

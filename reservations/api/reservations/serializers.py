@@ -17,17 +17,24 @@ MAX_PARTNER_LENGTH = 100
 class Text(serializers.Field[str, Any, str, Any]):
     """A JSON string; a number is not turned into one."""
 
-    default_error_messages = {"invalid": "{label} must be a string"}
-
     def to_internal_value(self, data: Any) -> str:
         """Return ``data`` if it is a string."""
         if not isinstance(data, str):
-            self.fail("invalid", label=self.label)
+            self.fail("invalid")
         return data
 
     def to_representation(self, value: str) -> str:
         """Return ``value``."""
         return value
+
+
+class EventId(Text):
+    """An event's id; whether there is such an event is for the ledger to say."""
+
+    default_error_messages = {
+        "null": "Event ID must be a string",
+        "invalid": "Event ID must be a string",
+    }
 
 
 class PartnerId(Text):
@@ -36,6 +43,7 @@ class PartnerId(Text):
     default_error_messages = {
         "required": "Partner ID is required",
         "null": "Partner ID is required",
+        "invalid": "Partner ID must be a string",
         "too_long": f"Partner ID must be at most {MAX_PARTNER_LENGTH} characters",
         "unprintable": "Partner ID must not contain control characters",
     }
@@ -84,7 +92,7 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
 
     partnerId = PartnerId(source="partner")
     seats = Seats()
-    eventId = Text(source="event", label="Event ID", default=DEFAULT_EVENT)
+    eventId = EventId(source="event", default=DEFAULT_EVENT)
 
 
 class ReservedSerializer(serializers.Serializer[Reserved]):

@@ -1,4 +1,4 @@
-"""The control: with the lock taken away the same races do oversell, so it is the lock that holds."""
+"""The control: with the lock taken away the same race oversells, so it is the lock that holds."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -14,6 +14,8 @@ from reservations.models import Change, Event
 from reservations.tests.books import live_seats
 from reservations.tests.concurrency.threads import run_together
 from reservations.tests.factories import reserve
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 BUYERS = 6  # fewer than the pool's connections: all of them must have read before one writes
 
@@ -32,7 +34,7 @@ def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_unique_version(transactional_db: None) -> Iterator[None]:
+def no_unique_version(db: None) -> Iterator[None]:
     """Take away the second line of defence: one change for each version of an event."""
     [constraint] = [c for c in Change._meta.constraints if c.name == "change_event_version_unique"]
     with connection.schema_editor() as editor:

@@ -109,24 +109,19 @@ def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: 
 def test_outcomes() -> None:
     books = Books({"a": EventState("a", 10, 10)})
     first = uuid4()
-    reserve = Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first)
-    outcomes = [
-        decision.outcome if isinstance(decision, Decision) else decision
-        for decision in map(
-            books.apply,
-            [
-                reserve,
-                SetCapacity(event="a", total_seats=3, actor="t"),
-                SetCapacity(event="a", total_seats=4, actor="t"),
-                Reserve(event="a", partner="p", seats=1, actor="t"),
-                Cancel(reservation_id=first, actor="t"),
-                Cancel(reservation_id=first, actor="t"),
-                Cancel(reservation_id=uuid4(), actor="t"),
-                Reserve(event="b", partner="p", seats=1, actor="t"),
-                SetCapacity(event="b", total_seats=1, actor="t"),
-            ],
-        )
+    sequence: list[Command] = [
+        Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first),
+        SetCapacity(event="a", total_seats=3, actor="t"),
+        SetCapacity(event="a", total_seats=4, actor="t"),
+        Reserve(event="a", partner="p", seats=1, actor="t"),
+        Cancel(reservation_id=first, actor="t"),
+        Cancel(reservation_id=first, actor="t"),
+        Cancel(reservation_id=uuid4(), actor="t"),
+        Reserve(event="b", partner="p", seats=1, actor="t"),
+        SetCapacity(event="b", total_seats=1, actor="t"),
     ]
+    decisions = [books.apply(command) for command in sequence]
+    outcomes = [each.outcome if isinstance(each, Decision) else each for each in decisions]
     assert outcomes == [
         Reserved(first, 4),
         CapacityBelowSold(total_seats=3, sold_seats=4),

@@ -15,6 +15,8 @@ from reservations.tests.books import assert_books
 from reservations.tests.factories import reserve
 from reservations.tests.ledger.proxy import Proxy
 
+pytestmark = pytest.mark.django_db(transaction=True)
+
 
 def reconnect() -> None:
     wrapper = connections[DEFAULT_DB_ALIAS]

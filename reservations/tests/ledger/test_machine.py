@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from reservations.errors import CapacityBelowSold, NotEnoughSeats, ReservationNotFound
 from reservations.ledger import Cancel, SetCapacity, submit
 from reservations.models import Event, Reservation
-from reservations.tests.books import assert_books
+from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.factories import EventFactory, reserve
 
 
@@ -79,13 +79,14 @@ class LedgerMachine(RuleBasedStateMachine):
             version=self.version,
             reservations=len(self.live),
         )
+        assert_proven()
         stored = Reservation.objects.filter(event=self.event, status="confirmed")
         assert dict(stored.values_list("pk", "seats")) == self.live
 
 
 @pytest.mark.django_db(transaction=True)
 def test_any_sequence_through_the_database() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
             max_examples=15,

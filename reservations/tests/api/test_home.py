@@ -1,0 +1,53 @@
+"""GET / and routes that do not exist."""
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.models import Event
+from reservations.tests.factories import reserve
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "image/png", "nonsense"])
+def test_a_program_gets_figures(event: Event, client: APIClient, accept: str | None) -> None:
+    answer = client.get("/", headers={"accept": accept} if accept else None)
+    assert answer.json() == client.get("/reservations").json()
+    assert "Accept" in answer["Vary"]
+
+
+def test_a_browser_gets_a_page(event: Event, client: APIClient) -> None:
+    reserve(event, seats=3)
+    answer = client.get("/", headers={"accept": BROWSER})
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    assert "Accept" in answer["Vary"]
+    page = answer.content.decode()
+    assert "<h1>Node.js Meet-up</h1>" in page
+    assert "<strong>7</strong> of 10 seats available" in page
+
+
+def test_the_page_escapes_names(event: Event, client: APIClient) -> None:
+    event.name = "<script>alert(1)</script>"
+    event.save()
+    page = client.get("/", headers={"accept": BROWSER}).content.decode()
+    assert "<script>" not in page
+
+
+@pytest.mark.parametrize("path", ["/nope", "/api", "/reservations/x/y", "/RESERVATIONS", "/%00"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_unknown_route(db: None, client: APIClient, path: str, method: str) -> None:
+    answer = getattr(client, method)(path)
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "Not found", "code": "not_found"},
+    )
+
+
+@pytest.mark.parametrize("path", ["/reservations%0A", "/health%0A"])
+def test_a_line_break_is_no_end_of_a_route(db: None, client: APIClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_browser_gets_a_page_for_an_unknown_route(db: None, client: APIClient) -> None:
+    answer = client.get("/nope", headers={"accept": BROWSER})
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")

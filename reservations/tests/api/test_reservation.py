@@ -1,0 +1,89 @@
+"""GET and DELETE /reservations/{id}."""
+
+from uuid import uuid4
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.ledger import Cancel, submit
+from reservations.models import Event, Reservation
+from reservations.tests.books import assert_books
+from reservations.tests.factories import reserve
+
+BAD_IDS = [
+    "x",
+    "123",
+    "0" * 32,
+    "{00000000-0000-0000-0000-000000000000}",
+    "urn:uuid:00000000-0000-0000-0000-000000000000",
+    "00000000-0000-0000-0000-00000000000g",
+    "00000000-0000-0000-0000-000000000000%0A",
+    "%00",
+    "%FF",
+    "%ED%A0%80",
+    "%F0%9F%92%BA",
+    "x" * 3000,
+]
+NOT_FOUND = {
+    "error": "Reservation not found or already cancelled",
+    "code": "reservation_not_found",
+}
+
+
+@pytest.mark.parametrize("status", ["confirmed", "cancelled"])
+def test_get(event: Event, client: APIClient, mount: str, slash: str, status: str) -> None:
+    reservation_id = reserve(event, seats=3)
+    if status == "cancelled":
+        submit(Cancel(reservation_id=reservation_id, actor="test"))
+    answer = client.get(f"{mount}/{reservation_id}{slash}")
+    created = Reservation.objects.get().created_at
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "reservationId": str(reservation_id),
+            "eventId": "node-meetup-2025",
+            "partnerId": "abc-corp",
+            "seats": 3,
+            "status": status,
+            "createdAt": created.isoformat().replace("+00:00", "Z"),
+            "expiresAt": None,
+        },
+    )
+
+
+def test_an_id_may_be_in_capitals(event: Event, client: APIClient) -> None:
+    answer = client.get(f"/reservations/{str(reserve(event)).upper()}")
+    assert answer.status_code == 200
+
+
+def test_delete(event: Event, client: APIClient, mount: str, slash: str) -> None:
+    reservation_id = reserve(event, seats=3)
+    first = client.delete(f"{mount}/{reservation_id}{slash}")
+    assert (first.status_code, first.content) == (204, b"")
+    second = client.delete(f"{mount}/{reservation_id}{slash}")
+    assert (second.status_code, second.json()) == (404, NOT_FOUND)
+    assert_books(event, available=10, version=2, reservations=0)
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_unknown_id(event: Event, client: APIClient, method: str) -> None:
+    for unknown in (uuid4(), "00000000-0000-0000-0000-000000000000"):
+        answer = getattr(client, method)(f"/reservations/{unknown}")
+        assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+
+
+@pytest.mark.parametrize("method", ["get", "delete", "put", "post", "patch", "options"])
+@pytest.mark.parametrize("bad", BAD_IDS)
+def test_bad_id(db: None, client: APIClient, method: str, bad: str) -> None:
+    answer = client.generic(method.upper(), f"/reservations/{bad}")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "reservationId must be a valid UUID", "code": "invalid"},
+    )
+
+
+@pytest.mark.parametrize("method", ["put", "post", "patch"])
+def test_other_methods(event: Event, client: APIClient, mount: str, method: str) -> None:
+    answer = getattr(client, method)(f"{mount}/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer["Allow"] == "GET, DELETE, HEAD, OPTIONS"

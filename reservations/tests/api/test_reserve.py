@@ -1,0 +1,248 @@
+"""POST /reservations."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.http import HttpResponse
+from rest_framework.test import APIClient
+
+from reservations.models import Event, Reservation
+from reservations.tests.books import assert_books
+from reservations.tests.factories import EventFactory, reserve
+
+OK = {"partnerId": "abc-corp", "seats": 3}
+
+
+def post_raw(client: APIClient, body: bytes, content_type: str = "application/json") -> Any:
+    return client.post("/reservations", body, content_type=content_type)
+
+
+def assert_invalid(answer: HttpResponse, *faults: tuple[str, str]) -> None:
+    assert answer.status_code == 400
+    assert json.loads(answer.content) == {
+        "error": faults[0][1],
+        "code": "invalid",
+        "details": [{"path": path, "message": message} for path, message in faults],
+    }
+
+
+def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> None:
+    answer = client.post(mount + slash, OK, format="json")
+    [reservation] = Reservation.objects.all()
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "reservationId": str(reservation.pk),
+        "seats": 3,
+        "status": "confirmed",
+    }
+    assert answer["Location"] == f"{mount}/{reservation.pk}"
+    assert client.get(answer["Location"]).json()["partnerId"] == "abc-corp"
+    assert UUID(str(reservation.pk)).version == 7
+    assert_books(event, available=7, version=1, reservations=1)
+
+
+def test_names_another_event(event: Event, client: APIClient) -> None:
+    other = EventFactory.create()
+    answer = client.post("/reservations", OK | {"eventId": other.slug}, format="json")
+    assert answer.status_code == 201
+    assert_books(event, available=10, version=0, reservations=0)
+    assert_books(other, available=7, version=1, reservations=1)
+
+
+def test_ignores_fields_it_does_not_know(event: Event, client: APIClient) -> None:
+    assert client.post("/reservations", OK | {"colour": "red"}, format="json").status_code == 201
+
+
+@pytest.mark.parametrize("seats", [1, 10])
+def test_both_ends_of_the_range(event: Event, client: APIClient, seats: int) -> None:
+    assert client.post("/reservations", OK | {"seats": seats}, format="json").status_code == 201
+
+
+def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -> None:
+    reserve(event, seats=8)
+    answer = client.post(mount, OK, format="json")
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {
+            "error": "Not enough seats left",
+            "code": "not_enough_seats",
+            "requested": 3,
+            "availableSeats": 2,
+        },
+    )
+    assert client.post(mount, OK | {"seats": 2}, format="json").status_code == 201
+    assert_books(event, available=0, version=2, reservations=2)
+
+
+@pytest.mark.parametrize(
+    ("seats", "message"),
+    [
+        (0, "Seats must be at least 1"),
+        (-1, "Seats must be at least 1"),
+        (-(10**400), "Seats must be at least 1"),
+        (11, "Maximum 10 seats per request"),
+        (10**400, "Maximum 10 seats per request"),
+        ("3", "Seats must be an integer"),
+        (2.5, "Seats must be an integer"),
+        (3.0, "Seats must be an integer"),
+        (True, "Seats must be an integer"),
+        (None, "Seats must be an integer"),
+        ([3], "Seats must be an integer"),
+        ({}, "Seats must be an integer"),
+    ],
+)
+def test_seats(event: Event, client: APIClient, seats: Any, message: str) -> None:
+    body = json.dumps(OK | {"seats": seats}).encode()
+    assert_invalid(post_raw(client, body), ("seats", message))
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("seats", [b"1" + b"0" * 40_000, b"-9" + b"9" * 40_000])
+def test_numbers_too_long_to_parse(event: Event, client: APIClient, seats: bytes) -> None:
+    answer = post_raw(client, b'{"partnerId": "p", "seats": ' + seats + b"}")
+    message = "Seats must be at least 1" if seats[:1] == b"-" else "Maximum 10 seats per request"
+    assert_invalid(answer, ("seats", message))
+
+
+@pytest.mark.parametrize(
+    ("partner", "message"),
+    [
+        (None, "Partner ID is required"),
+        ("", "Partner ID is required"),
+        (" \t\n ", "Partner ID is required"),
+        (5, "Partner ID must be a string"),
+        (True, "Partner ID must be a string"),
+        (["abc"], "Partner ID must be a string"),
+        ("x" * 101, "Partner ID must be at most 100 characters"),
+        ("nul\0", "Partner ID must not contain control characters"),
+        ("new\nline", "Partner ID must not contain control characters"),
+        ("bell\x07", "Partner ID must not contain control characters"),
+        ("\ud800", "Partner ID must not contain control characters"),
+    ],
+)
+def test_partner(event: Event, client: APIClient, partner: Any, message: str) -> None:
+    body = json.dumps(OK | {"partnerId": partner}).encode()
+    assert_invalid(post_raw(client, body), ("partnerId", message))
+
+
+@pytest.mark.parametrize("partner", ["x" * 100, " x ", "Ünïcode ✓", "💺" * 100])
+def test_partners_that_are_fine(event: Event, client: APIClient, partner: str) -> None:
+    assert (
+        client.post("/reservations", OK | {"partnerId": partner}, format="json").status_code == 201
+    )
+    assert Reservation.objects.get().partner == partner.strip()
+
+
+def test_missing_fields_are_all_named(event: Event, client: APIClient) -> None:
+    assert_invalid(
+        client.post("/reservations", {}, format="json"),
+        ("partnerId", "Partner ID is required"),
+        ("seats", "Seats must be an integer"),
+    )
+
+
+@pytest.mark.parametrize("slug", [5, None, True, ["x"]])
+def test_event_id_must_be_a_string(event: Event, client: APIClient, slug: Any) -> None:
+    answer = client.post("/reservations", OK | {"eventId": slug}, format="json")
+    assert_invalid(answer, ("eventId", "Event ID must be a string"))
+
+
+@pytest.mark.parametrize("slug", ["none", "", "nul\0", "\ud800", "x" * 10_000, "a b"])
+def test_unknown_event(event: Event, client: APIClient, slug: str) -> None:
+    answer = post_raw(client, json.dumps(OK | {"eventId": slug}).encode())
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "Event not found", "code": "event_not_found"},
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"nonsense",
+        b'{"partnerId": "p", "seats": NaN}',
+        b'{"partnerId": "p", "seats": Infinity}',
+        b"\xff\xfe",
+        '{"partnerId": "p", "seats": 1}'.encode("utf-16"),
+        b"[" * 20_000,
+        b"[" * 20_000 + b"]" * 20_000,
+        b'{"a":' * 10_000,
+        b'{"partnerId": "p", "seats": 1}}',
+        b" ",
+        b"\0",
+    ],
+)
+def test_malformed_json(event: Event, client: APIClient, body: bytes) -> None:
+    assert_invalid(post_raw(client, body), ("", "Request body must be valid JSON in UTF-8"))
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'"text"', b"true"])
+def test_not_an_object(event: Event, client: APIClient, body: bytes) -> None:
+    assert_invalid(post_raw(client, body), ("", "Request body must be a JSON object"))
+
+
+def test_the_body_is_utf8_whatever_charset_is_claimed(event: Event, client: APIClient) -> None:
+    body = '{"partnerId": "Ünïcode", "seats": 1}'.encode()
+    answer = post_raw(client, body, "application/json; charset=latin-1")
+    assert answer.status_code == 201
+    assert Reservation.objects.get().partner == "Ünïcode"
+
+
+def test_body_over_64_kib(event: Event, client: APIClient) -> None:
+    padded = json.dumps(OK).encode().ljust(64 * 1024)
+    answer = post_raw(client, padded + b" ")
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"error": "Request body must be at most 65536 bytes", "code": "payload_too_large"},
+    )
+    assert post_raw(client, padded).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "x"]
+)
+def test_media_type(event: Event, client: APIClient, content_type: str) -> None:
+    answer = post_raw(client, b'{"partnerId": "p", "seats": 1}', content_type)
+    assert (answer.status_code, answer.json()) == (
+        415,
+        {
+            "error": f'Unsupported media type "{content_type}" in request.',
+            "code": "unsupported_media_type",
+        },
+    )
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods(
+    event: Event, client: APIClient, mount: str, slash: str, method: str
+) -> None:
+    answer = getattr(client, method)(mount + slash)
+    assert (answer.status_code, answer.json()) == (
+        405,
+        {"error": f'Method "{method.upper()}" not allowed.', "code": "method_not_allowed"},
+    )
+    assert answer["Allow"] == "GET, POST, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png", "*/*", "x"])
+def test_answers_json_whatever_is_accepted(event: Event, client: APIClient, accept: str) -> None:
+    answer = client.post("/reservations", OK, format="json", headers={"accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (201, "application/json")
+
+
+def test_a_crash_is_a_500_that_tells_nothing(
+    event: Event, client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise RuntimeError("SELECT secret")
+
+    monkeypatch.setattr("reservations.api.reservations.views.submit", crash)
+    answer = client.post("/reservations", OK, format="json")
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"error": "Internal server error", "code": "internal_error"},
+    )

@@ -1,0 +1,124 @@
+"""manage.py verify_inventory."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db.models import F
+
+from reservations.ledger import Cancel, SetCapacity, submit
+from reservations.models import Change, Event, Reservation
+from reservations.tests.factories import EventFactory, reserve
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def verify(*arguments: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("verify_inventory", *arguments, stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+@pytest.fixture
+def sold(event: Event) -> Event:
+    """An event with a history: 10 seats, then 20; 4 sold, 3 returned."""
+    reserve(event, seats=4)
+    submit(SetCapacity(event=event.slug, total_seats=20, actor="test"))
+    submit(Cancel(reservation_id=reserve(event, seats=3), actor="test"))
+    return event
+
+
+def test_true_books(sold: Event) -> None:
+    EventFactory.create(slug="unsold")
+    assert verify() == (
+        0,
+        "node-meetup-2025: ok, 4 changes, 4 of 20 seats sold\n"
+        "unsold: ok, 0 changes, 0 of 10 seats sold\n",
+    )
+    assert verify("--json") == (0, '{"events": 2, "drift": []}\n')
+
+
+def drift(column: str, stored: int, expected: int) -> dict[str, Any]:
+    return {
+        "event": "node-meetup-2025",
+        "column": column,
+        "stored": stored,
+        "expected": expected,
+        "amount": stored - expected,
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "drifts"),
+    [
+        (
+            {"available_seats": 15},
+            [drift("available_seats", 15, 16), drift("reservation.seats", 4, 5)],
+        ),
+        ({"total_seats": 21}, [drift("total_seats", 21, 20), drift("reservation.seats", 4, 5)]),
+        (
+            {"reservation_count": 0},
+            [drift("reservation_count", 0, 1), drift("reservation.status", 1, 0)],
+        ),
+        ({"version": 7}, [drift("version", 7, 4)]),
+    ],
+)
+def test_a_counter_that_drifted(
+    sold: Event, values: dict[str, int], drifts: list[dict[str, Any]]
+) -> None:
+    Event.objects.filter(pk=sold.pk).update(**values)
+    code, out = verify("--json")
+    assert (code, json.loads(out)) == (1, {"events": 1, "drift": drifts})
+
+
+def test_a_reservation_behind_the_ledgers_back(sold: Event) -> None:
+    Reservation.objects.filter(status="confirmed").update(seats=5)
+    assert verify() == (
+        1,
+        "node-meetup-2025: DRIFT, 4 changes, 4 of 20 seats sold\n"
+        "  reservation.seats is 5, must be 4 (+1)\n"
+        "  change.reservation is 1, must be 0 (+1)\n",
+    )
+
+
+def test_a_status_behind_the_ledgers_back(sold: Event) -> None:
+    Reservation.objects.filter(status="confirmed").update(status="cancelled")
+    code, out = verify("--json")
+    assert (code, [found["column"] for found in json.loads(out)["drift"]]) == (
+        1,
+        ["reservation.seats", "reservation.status", "change.reservation"],
+    )
+
+
+def test_a_change_that_is_missing(sold: Event) -> None:
+    Change.objects.filter(version=2).delete()
+    code, out = verify("--json")
+    columns = {found["column"] for found in json.loads(out)["drift"]}
+    assert (code, columns) == (1, {"version", "available_seats", "total_seats", "change.version"})
+
+
+def test_a_change_that_was_altered(sold: Event) -> None:
+    Change.objects.filter(version=3).update(available_seats=F("available_seats") - 1)
+    code, out = verify("--json")
+    assert (code, json.loads(out)["drift"]) == (1, [drift("change.version", 1, 0)])
+
+
+def test_one_event(sold: Event) -> None:
+    broken = EventFactory.create(slug="broken")
+    Event.objects.filter(pk=broken.pk).update(version=3)
+    assert verify(sold.slug)[0] == 0
+    assert verify("broken") == (
+        1,
+        "broken: DRIFT, 3 changes, 0 of 10 seats sold\n  version is 3, must be 0 (+3)\n",
+    )
+
+
+def test_an_event_that_is_not_there(transactional_db: None) -> None:
+    with pytest.raises(CommandError, match="there is no event 'none'") as error:
+        verify("none")
+    assert error.value.returncode == 2

@@ -1,0 +1,81 @@
+"""An impossible count cannot be stored, and the constraint that refuses it has a name."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from reservations.models import Change, Event, Reservation
+from reservations.tests.factories import EventFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def assert_refused(constraint: str, row: Event | Reservation | Change) -> None:
+    with pytest.raises(IntegrityError, match=f'"{constraint}"'), transaction.atomic():
+        row.save(force_insert=row._state.adding)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("event_available_seats_not_negative", {"available_seats": -1}),
+        ("event_available_seats_within_total", {"available_seats": 11}),
+        ("event_reservation_count_within_sold", {"reservation_count": 1}),
+        ("event_reservation_count_within_sold", {"reservation_count": -1}),
+        ("event_version_not_negative", {"version": -1}),
+        ("event_slug_url_safe", {"slug": "two words"}),
+        ("event_slug_url_safe", {"slug": ""}),
+        ("event_slug_unique", {"slug": "taken"}),
+    ],
+)
+def test_event(constraint: str, values: dict[str, Any]) -> None:
+    EventFactory.create(slug="taken")
+    event = EventFactory.create()
+    for name, value in values.items():
+        setattr(event, name, value)
+    assert_refused(constraint, event)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("reservation_seats_positive", {"seats": 0}),
+        ("reservation_status_known", {"status": "maybe"}),
+    ],
+)
+def test_reservation(constraint: str, values: dict[str, Any]) -> None:
+    fields = {"event": EventFactory.create(), "partner": "p", "seats": 1, "status": "confirmed"}
+    assert_refused(constraint, Reservation(**fields | values))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "values"),
+    [
+        ("change_version_positive", {"version": 0}),
+        ("change_available_seats_not_negative", {"available_seats": -1}),
+        ("change_kind_fits_seats", {"kind": "confirmed", "seats": -1}),
+        ("change_kind_fits_seats", {"kind": "cancelled", "seats": 1}),
+        ("change_kind_fits_seats", {"kind": "maybe"}),
+        ("change_event_version_unique", {"version": 1}),
+    ],
+)
+def test_change(constraint: str, values: dict[str, Any]) -> None:
+    fields = {"event": EventFactory.create(), "kind": "capacity", "seats": 0, "available_seats": 9}
+    Change.objects.create(version=1, **fields)
+    assert_refused(constraint, Change(**{"version": 2} | fields | values))
+
+
+@pytest.mark.parametrize(("kind", "seats"), [("confirmed", 1), ("cancelled", -1)])
+def test_a_sale_takes_seats_and_a_cancel_returns_them(kind: str, seats: int) -> None:
+    event = EventFactory.create()
+    reservation = Reservation.objects.create(event=event, partner="p", seats=1, status="confirmed")
+    change = Change(
+        event=event,
+        version=1,
+        kind=kind,
+        seats=seats,
+        available_seats=9,
+        reservation=reservation,
+    )
+    assert_refused("change_kind_fits_seats", change)

@@ -1,0 +1,126 @@
+"""Whole programs as a user starts them, in an environment that holds nothing else."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+def environment(home: Path, **values: str) -> dict[str, str]:
+    """Return the variables for a program whose data is under ``home``."""
+    return {"PATH": PATH, "HOME": str(home.parent), "TICKETBOSS_HOME": str(home), **values}
+
+
+def manage(home: Path, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(home, **values),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+class Answer(NamedTuple):
+    """What the server answered."""
+
+    status: int
+    body: Any
+
+
+class Serving:
+    """``manage.py serve``, or another command that ends in it, until ``stop``."""
+
+    def __init__(
+        self, home: Path, *, command: list[str] | None = None, cwd: Path = ROOT, **values: str
+    ) -> None:
+        self.port = free_port()
+        self.home = home
+        self._log = home.parent / f"serve-{self.port}.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command or [sys.executable, "manage.py", "serve"],
+                cwd=cwd,
+                env=environment(home, PORT=str(self.port), **values),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if self.request("GET", "/ready").status == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.05)
+        self.__exit__()
+        raise AssertionError(f"it does not serve:\n{self.output}")
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    @property
+    def output(self) -> str:
+        """All that was printed so far."""
+        return self._log.read_text()
+
+    def request(self, method: str, path: str, body: object = None) -> Answer:
+        """Send one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            sent = json.dumps(body) if body is not None else None
+            connection.request(method, path, body=sent, headers=headers)
+            answer = connection.getresponse()
+            read = answer.read()
+            return Answer(answer.status, json.loads(read) if read else None)
+        except http.client.HTTPException as error:
+            raise ConnectionError(repr(error)) from error
+        finally:
+            connection.close()
+
+    def reserve(self, seats: int = 1) -> Answer:
+        """Buy seats of the default event."""
+        return self.request("POST", "/reservations", {"partnerId": "abc-corp", "seats": seats})
+
+    def postmaster(self) -> psutil.Process:
+        """Return the database server's first process."""
+        [pid_file] = self.home.glob("postgresql-*/data/postmaster.pid")
+        return psutil.Process(int(pid_file.read_text().split()[0]))
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process that this run started."""
+        started = psutil.Process(self.process.pid)
+        database = self.postmaster()
+        return [started, *started.children(True), database, *database.children(True)]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        os.kill(self.process.pid, number)
+        return self.process.wait(timeout=30)

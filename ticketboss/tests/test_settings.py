@@ -1,0 +1,107 @@
+"""Settings: every name documented, every bad value refused by name."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ticketboss.tests.programs import PATH, ROOT
+
+PROGRAM = """
+import json, sys
+from django.conf import settings
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
+"""
+
+
+def read(*names: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Read settings in a process that has these variables only."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *names],
+        cwd=ROOT,
+        env={"PATH": PATH, "DJANGO_SETTINGS_MODULE": "ticketboss.settings", **values},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def names_read() -> set[str]:
+    source = (ROOT / "ticketboss" / "settings.py").read_text()
+    return set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+
+
+def test_every_setting_is_in_the_example_with_its_default() -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^# ?(\w+)=", example, re.MULTILINE)) == names_read()
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(rows) == names_read()
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "eighty", "Not a valid integer"),
+        ("PORT", "65536", "less than or equal to 65535"),
+        ("DJANGO_DEBUG", "maybe", "Not a valid boolean"),
+        ("LOG_LEVEL", "LOUD", "Must be one of: DEBUG"),
+        ("LOCK_TIMEOUT", "0", "greater than or equal to 0.001"),
+        ("DATABASE_POOL_SIZE", "", "Not a valid integer"),
+        ("DATABASE_URL", "nonsense", "Not a valid database URL"),
+        ("DATABASE_URL", "sqlite:///db.sqlite3", "must name a PostgreSQL database"),
+        ("SECRET_KEY_FILE", "/nonexistent", "must be a readable file"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) -> None:
+    done = read("DEBUG", **{name: value})
+    assert done.returncode == 1
+    assert done.stderr.startswith("TicketBoss cannot start: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert name in done.stderr
+    assert expected in done.stderr
+
+
+def test_a_bad_url_does_not_show_its_password() -> None:
+    done = read("DEBUG", DATABASE_URL="postgresql://me:pa55word@host:port/x")
+    assert done.returncode == 1
+    assert "pa55word" not in done.stderr
+
+
+def test_production(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret from a file\n")
+    done = read(
+        "SECRET_KEY",
+        "ALLOWED_HOSTS",
+        "SECURE_SSL_REDIRECT",
+        "SESSION_COOKIE_SECURE",
+        DJANGO_DEBUG="0",
+        SECRET_KEY_FILE=str(tmp_path / "key"),
+        ALLOWED_HOSTS="a.example,b.example",
+    )
+    assert done.stdout == (
+        '{"SECRET_KEY": "secret from a file", "ALLOWED_HOSTS": ["a.example", "b.example"], '
+        '"SECURE_SSL_REDIRECT": true, "SESSION_COOKIE_SECURE": true}\n'
+    )
+
+
+def test_a_database_url_keeps_its_options() -> None:
+    done = read(
+        "DATABASES",
+        DATABASE_URL="postgresql://me@db.example:6432/tickets?sslmode=verify-full"
+        "&options=-c%20search_path%3Dother",
+        DATABASE_POOL_SIZE="3",
+    )
+    for part in (
+        '"HOST": "db.example"',
+        '"sslmode": "verify-full"',
+        "-c lock_timeout=3000ms",
+        "-c search_path=other",
+        '"max_size": 3',
+    ):
+        assert part in done.stdout
