@@ -16,9 +16,9 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         "kind",
         "seats",
         "available_seats",
-        "reservation_id",
         "actor",
         "at",
+        "reservation_id",
     )
     list_filter = ("kind", "event")
     list_select_related = ("event",)
