@@ -41,14 +41,18 @@ class JSONObjectParser(BaseParser):
             ParseError: the body is no JSON object.
         """
         request: Request = (parser_context or {})["request"]
-        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if length > MAX_BODY_BYTES:
             raise PayloadTooLarge
         try:
+            received = stream.read()
             body = json.loads(
-                stream.read().decode("utf-8"), parse_int=_bounded_int, parse_constant=_refuse
+                received.decode("utf-8"), parse_int=_bounded_int, parse_constant=_refuse
             )
         except (ValueError, RecursionError, UnreadablePostError) as error:
             raise ParseError("Request body must be valid JSON in UTF-8") from error
+        if len(received) < length:
+            raise ParseError("Request body ended before its Content-Length")
         if not isinstance(body, dict):
             raise ParseError("Request body must be a JSON object")
         return body

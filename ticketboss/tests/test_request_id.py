@@ -8,13 +8,14 @@ from io import StringIO
 import pytest
 import structlog
 from django.test import Client
+from pytest_django import Settings
 
 from ticketboss.logs import logging_config
 
 
 @pytest.mark.parametrize("sent", ["abc", "A-1.b_2", "x" * 128])
 @pytest.mark.parametrize("path", ["/health", "/nope", "/static/admin/css/base.css"])
-def test_the_clients_id_comes_back(path: str, sent: str) -> None:
+def test_the_clients_id_comes_back(db: None, path: str, sent: str) -> None:
     answer = Client().get(path, headers={"X-Request-ID": sent})
     answer.close()  # a static file is streamed
     assert answer["X-Request-ID"] == sent
@@ -28,7 +29,9 @@ def test_any_other_id_is_replaced(sent: str | None) -> None:
     assert answers[0] != answers[1]
 
 
-def test_a_forged_host_gets_an_id_too() -> None:
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_forged_host_is_told_nothing(settings: Settings, debug: bool) -> None:
+    settings.DEBUG = debug
     answer = Client().get("/reservations", headers={"Host": "evil.example", "X-Request-ID": "a"})
     assert (answer.status_code, answer["X-Request-ID"]) == (400, "a")
     assert answer.json() == {"error": "Bad request", "code": "invalid"}

@@ -1,0 +1,71 @@
+"""What only a real server shows: bodies in chunks, old HTTP, clients that go away."""
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ticketboss.tests.programs import Serving
+
+pytestmark = pytest.mark.slow
+
+BODY = json.dumps({"partnerId": "abc-corp", "seats": 1}).encode()
+HEADERS = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server(shared_home: Path) -> Iterator[Serving]:
+    with Serving(shared_home) as serving:
+        yield serving
+
+
+def raw(server: Serving, request: bytes) -> bytes:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    return answer
+
+
+def test_a_body_in_chunks(server: Serving) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+        for body, status in ([BODY[:9], BODY[9:]], 201), ([BODY, b" " * 65536], 413):
+            connection.request("POST", "/reservations", iter(body), HEADERS, encode_chunked=True)
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read()).keys() & {"code", "status"}) == (
+                status,
+                {"status"} if status == 201 else {"code"},
+            )
+
+
+def test_http_1_0(server: Serving) -> None:
+    answer = raw(server, b"GET /health HTTP/1.0\r\n\r\n")
+    assert answer.startswith((b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\n"))
+    assert answer.endswith(b'{"status":"ok"}')
+
+
+def test_a_client_that_goes_away_in_its_body(server: Serving) -> None:
+    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    before = server.request("GET", "/reservations").body
+    raw(server, head + b"Content-Length: 1000\r\n\r\n" + BODY)
+    assert server.request("GET", "/reservations").body == before
+    assert "Traceback" not in server.output
+
+
+def test_a_large_body_is_refused_unread(server: Serving) -> None:
+    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+        connection.sendall(head + b"Content-Length: 65537\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_forged_host(server: Serving) -> None:
+    answer = raw(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'{"error": "Bad request", "code": "invalid"}' in answer
