@@ -4,8 +4,26 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
+from django.core.management import CommandError, execute_from_command_line
+from django.db import OperationalError
+
+from ticketboss.first_run import reach_database
+
+
+def main() -> None:
+    """Run a command; say in a sentence if it has no database to run on."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        if "--traceback" in sys.argv:
+            raise
+        try:
+            reach_database()
+        except CommandError as unreachable:
+            sys.exit(f"CommandError: {unreachable}")
+        sys.exit(f"CommandError: the database refused: {error}")
+
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
-    execute_from_command_line(sys.argv)
+    main()

@@ -52,7 +52,7 @@ def prepare_database() -> None:
     Raises:
         CommandError: it cannot be reached, or newer code has migrated it.
     """
-    _reach()
+    reach_database()
     with connection.cursor() as cursor:
         # Two that start at once on a new database would both make its tables.
         cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
@@ -85,7 +85,12 @@ def _wrapper() -> DatabaseWrapper:
     return wrapper
 
 
-def _reach() -> None:
+def reach_database() -> None:
+    """See that the database can be reached.
+
+    Raises:
+        CommandError: it cannot; the text says which, and why.
+    """
     # Not through the pool, which only says that it waited in vain.
     params = _wrapper().get_connection_params()
     try:

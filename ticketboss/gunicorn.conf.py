@@ -7,7 +7,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 from django.conf import settings
 
 wsgi_app = "ticketboss.wsgi:application"
-bind = f"{settings.HOST}:{settings.PORT}"
+bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY
 worker_class = "gthread"
 threads = settings.WEB_THREADS

@@ -60,6 +60,8 @@ if not DEBUG:
 if _database and _database["ENGINE"] != "django.db.backends.postgresql":
     _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
 
+ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
+
 # --- The database -------------------------------------------------------------------------------
 
 if not _database:

@@ -149,6 +149,15 @@ def test_an_unreachable_database(home: Path) -> None:
     assert not home.exists()
 
 
+def test_any_command_says_why_it_has_no_database(home: Path) -> None:
+    url = POSTGRES_URL.format(port=free_port())
+    done = manage(home, "verify_inventory", DATABASE_URL=url, DATABASE_POOL_TIMEOUT="0.5")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("CommandError: the database (host 127.0.0.1")
+    assert "Traceback" not in done.stderr
+    assert "pa55word" not in done.stderr
+
+
 def test_a_database_migrated_by_newer_code(migrated_home: Path) -> None:
     cluster = Cluster(migrated_home)
     cluster.start()

@@ -50,7 +50,7 @@ def _running(cluster: Cluster | None) -> Iterator[None]:
 
 
 def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:
-    url = f"http://{settings.HOST}:{settings.PORT}"
+    url = f"http://{settings.ADDRESS}"
     database = (
         f"embedded PostgreSQL {cluster.install.major}, data in {cluster.install.data}"
         if cluster
