@@ -10,9 +10,5 @@ from ticketboss import first_run
 @pytest.fixture(scope="session", autouse=True)
 def database_server() -> Iterator[None]:
     """Start the embedded server for the session, and stop it again if it did not run before."""
-    cluster = first_run.embedded_cluster()
-    started = cluster is not None and first_run.start(cluster)
-    yield
-    if cluster and started:
-        first_run.disconnect()
-        cluster.stop_if_unused()
+    with first_run.running_database():
+        yield

@@ -14,14 +14,14 @@ class Refusal(Exception):
         return inspect.getdoc(type(self)) or type(self).__name__
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class EventNotFound(Refusal):
     """Event not found"""
 
     event: str
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class NotEnoughSeats(Refusal):
     """Not enough seats left"""
 
@@ -29,12 +29,12 @@ class NotEnoughSeats(Refusal):
     available_seats: int
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class ReservationNotFound(Refusal):
     """Reservation not found or already cancelled"""
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class CapacityBelowSold(Refusal):
     """The capacity cannot be less than the seats already sold"""
 

@@ -1,6 +1,8 @@
 """What has to be true before the first request: a database that fits the code, and a login."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg
@@ -34,36 +36,57 @@ def embedded_cluster() -> Cluster | None:
     return Cluster(settings.TICKETBOSS_HOME)
 
 
-def start(cluster: Cluster) -> bool:
-    """Start the embedded server; return whether it did not run before.
+@contextmanager
+def running_database() -> Iterator[Cluster | None]:
+    """Keep the embedded server running, and stop it again if it did not run before.
+
+    Gives None, and does nothing, if ``DATABASE_URL`` names another server.
 
     Raises:
         CommandError: it does not start.
     """
+    cluster = embedded_cluster()
     try:
-        return cluster.start()
+        ran_before = cluster is None or cluster.is_running()
+    except EmbeddedPostgresError as error:
+        raise CommandError(str(error)) from error
+    try:
+        if cluster:
+            _start(cluster)
+        yield cluster
+    finally:
+        if cluster and not ran_before:
+            disconnect()
+            cluster.stop_if_unused()
+
+
+def _start(cluster: Cluster) -> None:
+    try:
+        cluster.start()
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
 
 
-def prepare_database() -> None:
-    """See that the database can be reached and has the migrations of this code, and no others.
+def prepare_database() -> Login | None:
+    """Bring the database to this code's migrations; return the first login if one was made.
 
     Raises:
         CommandError: it cannot be reached, or newer code has migrated it.
     """
     reach_database()
     with connection.cursor() as cursor:
-        # Two that start at once on a new database would both make its tables.
+        # Two that start at once on a new database would both make its tables and its login.
         cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(%s)", [_MIGRATION_LOCK])
         _refuse_newer()
         call_command("migrate", interactive=False, verbosity=0)
+        login = _make_first_login()
         cursor.execute("SELECT pg_advisory_unlock(%s)", [_MIGRATION_LOCK])
+    return login
 
 
-def first_login() -> Login | None:
-    """Make a member of staff if there is none; return who, or None. In development only."""
+def _make_first_login() -> Login | None:
+    """Make a member of staff if there is none, in development only."""
     users = get_user_model().objects
     if not settings.DEBUG or users.filter(is_staff=True).exists():
         return None

@@ -14,6 +14,8 @@ threads = settings.WEB_THREADS
 keepalive = 5
 # Seconds for requests in flight at a stop. With the database's own, a stop stays under 10 s.
 graceful_timeout = 8
+# No header of a request may say where the application is mounted.
+forwarder_headers = ""
 # Commands for a running server go through signals; there is no need for a socket as well.
 control_socket_disable = True
 logconfig_dict = settings.LOGGING

@@ -7,10 +7,16 @@ from uuid import uuid4
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils.encoding import escape_uri_path
 
 log = structlog.get_logger(__name__)
 
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id_for(sent: str) -> str:
+    """Return the id that a client ``sent`` if it is well-formed, else a new one."""
+    return sent if _ACCEPTED.fullmatch(sent) else uuid4().hex
 
 
 class RequestIdMiddleware:
@@ -21,15 +27,14 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Carry out the request under its id."""
-        sent = request.headers.get("X-Request-ID", "")
-        request_id = sent if _ACCEPTED.fullmatch(sent) else uuid4().hex
+        request_id = request_id_for(request.headers.get("X-Request-ID", ""))
         started = perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             log.info(
                 "request",
                 method=request.method,
-                path=request.path,
+                path=escape_uri_path(request.path),
                 status=response.status_code,
                 milliseconds=round((perf_counter() - started) * 1000, 1),
             )

@@ -67,7 +67,7 @@ ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 if not _database:
     _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
 
-# For requests. Migrations and reports lift the timeouts, see reservations.timeouts.
+# For requests. Migrations and reports lift the timeouts, see reservations.apps and ledger.audit.
 _server_options = {
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
     "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
@@ -83,9 +83,12 @@ DATABASES = {
         "OPTIONS": {
             # What the locks rely on, whatever the server's default is.
             "isolation_level": IsolationLevel.READ_COMMITTED,
-            # A database that has gone without a word is noticed, not waited for.
+            # A host that has gone without a word is noticed within some 11 seconds.
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "application_name": "ticketboss",
             **_options,
             "options": " ".join(

@@ -119,4 +119,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def wants_page(request: HttpRequest | Request) -> bool:
     """Return whether the client is a browser rather than a program."""
-    return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    try:
+        return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
+    except ValueError:  # An Accept header in an unknown charset.
+        return False

@@ -23,7 +23,8 @@ class ReadyView(APIView):
         """Ask the database, and whether it has every migration of this code."""
         problem = _database_problem()
         if problem:
-            return Response({"status": "unavailable", "database": problem}, status=503)
+            body = {"error": f"The database is not ready: {problem}", "code": "not_ready"}
+            return Response(body, status=503, headers={"Retry-After": "1"})
         return Response({"status": "ok", "database": "ok"})
 
 

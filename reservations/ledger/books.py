@@ -79,8 +79,14 @@ class Books:
             for reservation in self._touched.values()
             if reservation.id not in self._stored
         )
-        if ended := self._touched.keys() & self._stored.keys():
-            Reservation.objects.filter(pk__in=ended).update(status=Reservation.Status.CANCELLED)
+        Reservation.objects.bulk_update(
+            [
+                Reservation(id=reservation.id, status=reservation.status)
+                for reservation in self._touched.values()
+                if reservation.id in self._stored
+            ],
+            ["status"],
+        )
 
 
 def _owners(reservation_ids: Sequence[UUID]) -> list[int]:

@@ -59,10 +59,10 @@ def _took_effect(changes: Sequence[Change]) -> bool:
     Its server process may still be at it. It holds the events' locks until it has ended either
     way, so whoever is granted one of them sees the truth.
     """
-    connection.close()
     if not changes:
         return True
     try:
+        connection.close()
         with transaction.atomic(durable=True):
             lock_events(pks=[changes[0].event_id])
             return Change.objects.filter(pk=changes[0].pk).exists()

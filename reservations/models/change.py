@@ -25,7 +25,8 @@ class Change(models.Model):
 
     # Made before the transaction, so that it can be looked for when a COMMIT got no answer.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The unique constraint serves as the index of ``event``; nothing looks up by reservation.
+    # The unique constraint serves as the index of ``event``; only the audit asks for
+    # the changes of reservations, of a whole event at once.
     event = models.ForeignKey(
         Event, on_delete=models.PROTECT, related_name="changes", db_index=False
     )

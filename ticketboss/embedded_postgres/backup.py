@@ -23,8 +23,9 @@ def save(cluster: Cluster, target: Path) -> None:
     cluster.start()
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            unfinished.touch(mode=0o600)  # It holds the staff's password hashes.
             _run(cluster, "pg_dump", "--format=custom", "--file", unfinished, DATABASE)
             unfinished.rename(target)
         finally:
@@ -45,6 +46,18 @@ def restore(cluster: Cluster, source: Path) -> None:
     if not source.is_file():
         raise EmbeddedPostgresError(f"{source} is not a file; name one that backup wrote")
     cluster.start()
+    try:
+        _restore(cluster, source)
+    except psycopg.errors.ObjectInUse as error:
+        raise EmbeddedPostgresError(
+            "the database is in use; stop what is connected to it, then restore again"
+        ) from error
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise EmbeddedPostgresError(f"the embedded PostgreSQL refuses: {reason}") from error
+
+
+def _restore(cluster: Cluster, source: Path) -> None:
     with cluster.connect() as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(_RESTORED))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(_RESTORED))
@@ -62,15 +75,10 @@ def restore(cluster: Cluster, source: Path) -> None:
 def _replace(connection: psycopg.Connection) -> None:
     current, former = sql.Identifier(DATABASE), sql.Identifier(f"{DATABASE}_former")
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    try:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(former))
-        with connection.transaction():
-            connection.execute(rename.format(current, former))
-            connection.execute(rename.format(_RESTORED, current))
-    except psycopg.errors.ObjectInUse as error:
-        raise EmbeddedPostgresError(
-            "the database is in use; stop what is connected to it, then restore again"
-        ) from error
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(former))
+    with connection.transaction():
+        connection.execute(rename.format(current, former))
+        connection.execute(rename.format(_RESTORED, current))
     connection.execute(sql.SQL("DROP DATABASE {}").format(former))
 
 

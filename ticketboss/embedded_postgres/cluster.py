@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError, Install, find_install
 
@@ -19,6 +21,7 @@ ROLE = "ticketboss"
 DATABASE = "ticketboss"
 MAINTENANCE_DATABASE = "postgres"
 _START_SECONDS = 60
+_CONNECT_SECONDS = 5
 # After a kill -9 the old pid can look alive for a moment (a zombie, or reused), and the old
 # server's processes keep its memory until they notice.
 _PASSING = ('lock file "postmaster.pid" already exists', "pre-existing shared memory block")
@@ -46,35 +49,35 @@ class Cluster:
     def connect(self, database: str = MAINTENANCE_DATABASE) -> psycopg.Connection:
         """Return a new connection in autocommit mode to the running server."""
         return psycopg.connect(
-            **self.connection_params(), dbname=database, autocommit=True, connect_timeout=5
+            **self.connection_params(),
+            dbname=database,
+            autocommit=True,
+            connect_timeout=_CONNECT_SECONDS,
         )
 
     def is_running(self) -> bool:
-        """Return whether the server takes connections."""
-        try:
-            self.connect().close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        """Return whether there is a server, be it one that refuses connections just now."""
+        return self._ping() in {Ping.OK, Ping.REJECT}
 
     def start(self) -> bool:
-        """Make sure that the server runs; return whether this call started it.
+        """Make sure that the server runs and has its database; return whether this started it.
 
         Safe to call from several processes at once. Makes the data directory if there is none.
 
         Raises:
             EmbeddedPostgresError: it could not be started; the text says why.
         """
-        if self.is_running():
+        if self._is_ready():
             return False
         with self._locked():
-            if self.is_running():
-                return False
-            self._make_data()
-            self.install.make_folder(self.install.socket_folder)
-            self._start_server()
+            started = not self.is_running()
+            if started:
+                self._make_data()
+                self.install.make_folder(self.install.socket_folder)
+                self._start_server()
+            # Whoever started it may have been stopped before this.
             self._make_database()
-        return True
+        return started
 
     def stop(self) -> bool:
         """Stop the server; return whether it ran."""
@@ -87,6 +90,7 @@ class Cluster:
     def stop_if_unused(self) -> bool:
         """Stop the server unless somebody is connected to it; return whether it was stopped."""
         try:
+            self._wait_until_it_answers()
             with self.connect() as connection:
                 others = connection.execute(
                     "SELECT count(*) FROM pg_stat_activity"
@@ -95,6 +99,23 @@ class Cluster:
         except psycopg.OperationalError:
             return False
         return others == (0,) and self.stop()
+
+    def _ping(self) -> Ping:
+        params = make_conninfo(**self.connection_params(), connect_timeout=_CONNECT_SECONDS)
+        return Ping(PGconn.ping(params.encode()))
+
+    def _is_ready(self) -> bool:
+        try:
+            self.connect(DATABASE).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _wait_until_it_answers(self) -> None:
+        """Wait while the server starts up or recovers from a crash."""
+        deadline = time.monotonic() + _START_SECONDS
+        while self._ping() == Ping.REJECT and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -124,6 +145,9 @@ class Cluster:
     def _start_server(self) -> None:
         (self.install.data / "postgresql.auto.conf").write_text(self._configuration())
         deadline = time.monotonic() + _START_SECONDS
+        if self.install.log.exists():
+            # What the last server said before its end may still be wanted.
+            self.install.log.replace(self.install.log.with_suffix(".log.old"))
         while True:
             self.install.log.unlink(missing_ok=True)
             try:
@@ -154,11 +178,17 @@ class Cluster:
         )
 
     def _make_database(self) -> None:
-        with self.connect() as connection:
-            if not connection.execute(
-                "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
-            ).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        self._wait_until_it_answers()
+        name = sql.Identifier(DATABASE)
+        try:
+            with self.connect() as connection:
+                if not connection.execute(
+                    "SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]
+                ).fetchone():
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        except psycopg.Error as error:
+            reason = " ".join(str(error).split())
+            raise EmbeddedPostgresError(f"the embedded PostgreSQL refuses: {reason}") from error
 
     def _last_words(self) -> str:
         """Return the line of the server's log that says why it gave up."""

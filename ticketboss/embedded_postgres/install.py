@@ -73,16 +73,26 @@ class Install:
         Raises:
             EmbeddedPostgresError: it is there and belongs to somebody else.
         """
-        owner = pwd.getpwnam(self.user).pw_uid if self.user else os.geteuid()
+        account = pwd.getpwnam(self.user) if self.user else pwd.getpwuid(os.geteuid())
         if not folder.exists():
-            folder.mkdir(mode=0o700, parents=True)
-            if self.user:
-                shutil.chown(folder, *map(int, (owner, pwd.getpwuid(owner).pw_gid)))
-        if folder.stat().st_uid != owner:
+            _make_private_folder(folder, account)
+        # Not stat(): in a folder that all may write to, a link could lead anywhere.
+        if folder.is_symlink() or folder.lstat().st_uid != account.pw_uid:
             raise EmbeddedPostgresError(
                 f"{folder} belongs to another user; run as that user, or name another folder "
                 "with TICKETBOSS_HOME"
             )
+
+
+def _make_private_folder(folder: Path, account: pwd.struct_passwd) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Owned by the right user from the moment that it can be seen.
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    os.chown(scratch, account.pw_uid, account.pw_gid)
+    try:
+        scratch.rename(folder)
+    except OSError:  # Somebody else was faster.
+        scratch.rmdir()
 
 
 def find_install(home: Path) -> Install:

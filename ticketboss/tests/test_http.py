@@ -69,3 +69,32 @@ def test_a_forged_host(server: Serving) -> None:
     answer = raw(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'{"error": "Bad request", "code": "invalid"}' in answer
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        b"GET /health HTTP/1.1\r\nContent-Type: application/json; a*=x-unknown'en'%ff\r\n",
+        b"OPTIONS * HTTP/1.1\r\nAccept: application/json\r\n",
+        b"CONNECT example.org:443 HTTP/1.1\r\n",
+    ],
+)
+def test_a_request_that_django_cannot_read(server: Serving, request_head: bytes) -> None:
+    rest = b"Host: localhost\r\nX-Request-ID: mine\r\nConnection: close\r\n\r\n"
+    answer = raw(server, request_head + rest)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"X-Request-ID: mine\r\n" in answer
+    assert answer.endswith(b'{"error":"Bad request","code":"invalid"}')
+
+
+def test_a_body_whose_chunks_end_too_soon(server: Serving) -> None:
+    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    before = server.request("GET", "/reservations").body
+    raw(server, head + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
+    assert server.request("GET", "/reservations").body == before
+
+
+def test_a_header_cannot_say_where_the_application_is(server: Serving) -> None:
+    head = b"GET /reservations HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /x\r\n"
+    answer = raw(server, head + b"Connection: close\r\n\r\n")
+    assert answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))

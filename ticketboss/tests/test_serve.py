@@ -130,6 +130,30 @@ def test_a_database_that_somebody_uses_is_left_running(migrated_home: Path) -> N
         assert Cluster(migrated_home).is_running()
 
 
+def test_three_first_starts_at_once(home: Path) -> None:
+    servings = [Serving(home) for _ in range(3)]
+    try:
+        for serving in servings:
+            serving.__enter__()
+        assert sum("Login" in serving.output for serving in servings) == 1
+    finally:
+        for serving in servings:
+            serving.__exit__()
+
+
+def test_ctrl_c_in_the_middle_of_the_first_start(home: Path) -> None:
+    serving = Serving(home)
+    deadline = time.monotonic() + 30
+    while not list(home.glob("postgresql-*/server.log")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(0.15)
+    assert serving.stop(signal.SIGINT) in {0, 130}
+    assert not Cluster(home).is_running()
+    with Serving(home) as again:
+        assert again.reserve().status == 201
+
+
 def test_a_port_in_use_disturbs_nobody(serving: Serving, folder: Path) -> None:
     other_home = folder / "other"
     done = manage(other_home, "serve", PORT=str(serving.port))
@@ -153,7 +177,7 @@ def test_any_command_says_why_it_has_no_database(home: Path) -> None:
     url = POSTGRES_URL.format(port=free_port())
     done = manage(home, "verify_inventory", DATABASE_URL=url, DATABASE_POOL_TIMEOUT="0.5")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("CommandError: the database (host 127.0.0.1")
+    assert "\nCommandError: the database (host 127.0.0.1, port" in done.stderr
     assert "Traceback" not in done.stderr
     assert "pa55word" not in done.stderr
 

@@ -9,7 +9,10 @@ from reservations.tests.factories import reserve
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
-@pytest.mark.parametrize("accept", [None, "*/*", "application/json", "image/png", "nonsense"])
+@pytest.mark.parametrize(
+    "accept",
+    [None, "*/*", "application/json", "image/png", "nonsense", "text/html; a*=nope''%ff"],
+)
 def test_a_program_gets_figures(event: Event, client: APIClient, accept: str | None) -> None:
     answer = client.get("/", headers={"accept": accept} if accept else None)
     assert answer.json() == client.get("/reservations").json()

@@ -28,7 +28,7 @@ def test_not_ready_while_a_migration_is_missing(transactional_db: None, client: 
         call_command("migrate", "reservations", verbosity=0)
     assert (answer.status_code, answer.json()) == (
         503,
-        {"status": "unavailable", "database": "a migration is missing"},
+        {"error": "The database is not ready: a migration is missing", "code": "not_ready"},
     )
 
 

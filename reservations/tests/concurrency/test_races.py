@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from reservations.ledger import SetCapacity, submit
 from reservations.models import Event
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.concurrency.threads import run_together
+from reservations.tests.database import in_a_thread, locked, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,9 +94,12 @@ def test_reserve_against_cancel_against_capacity(db: None) -> None:
     )
 
 
-def test_events_do_not_wait_for_each_other(db: None) -> None:
-    events = EventFactory.create_batch(4, total_seats=5)
-    codes = run_together([partial(post, event, 1) for event in events for _ in range(8)])
-    assert Counter(codes) == {201: 20, 409: 12}
-    for event in events:
-        assert_books(event, available=0, version=5, reservations=5)
+def test_a_locked_event_delays_no_other(db: None) -> None:
+    held, free = EventFactory.create_batch(2, total_seats=5)
+    with locked(held), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(in_a_thread, partial(post, held, 1))
+        wait_for_a_waiter()
+        assert post(free, 1) == 201
+        assert not waiting.done()
+    assert waiting.result() in {201, 503}
+    assert_books(free, available=4, version=1, reservations=1)

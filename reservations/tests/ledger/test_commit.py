@@ -1,15 +1,13 @@
 """One transaction: what it locks, what it asks, and in which order it decides."""
 
-import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.conf import settings
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from reservations.errors import Busy, EventNotFound, NotEnoughSeats, Refusal, ReservationNotFound
@@ -27,56 +25,16 @@ from reservations.ledger.commit import commit
 from reservations.ledger.decide import Decision, State, decide
 from reservations.models import Change, Event, Reservation
 from reservations.tests.books import assert_books
+from reservations.tests.database import (
+    in_a_thread,
+    locked,
+    second_connection,
+    setting,
+    wait_for_a_waiter,
+)
 from reservations.tests.factories import EventFactory, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def second_connection() -> Iterator[psycopg.Connection]:
-    """Somebody else at the same database."""
-    params = connection.get_connection_params()
-    with psycopg.connect(**params) as other:
-        yield other
-
-
-@contextmanager
-def locked(event: Event) -> Iterator[None]:
-    """Hold the event's row, as a slow transaction would."""
-    with second_connection() as other:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
-        yield
-
-
-@contextmanager
-def setting(name: str, value: str) -> Iterator[None]:
-    """Change a setting of this thread's database session."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET {name} = '{value}'")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"RESET {name}")
-
-
-def wait_for_a_waiter() -> None:
-    """Return when some transaction waits for a lock."""
-    deadline = time.monotonic() + 30
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone() != (0,):
-                return
-            time.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
-
-
-def in_a_thread(call: Callable[[], object]) -> object:
-    try:
-        return call()
-    finally:
-        connections.close_all()
 
 
 def buy(event: Event, seats: int = 1) -> Reserve:
@@ -205,7 +163,10 @@ def test_requests_wait_no_longer_than_the_settings_say(event: Event) -> None:
             " current_setting('idle_in_transaction_session_timeout'),"
             " current_setting('transaction_isolation')"
         )
-        assert cursor.fetchone() == ("3s", "10s", "10s", "read committed")
+        lock, statement = (
+            f"{seconds:g}s" for seconds in (settings.LOCK_TIMEOUT, settings.STATEMENT_TIMEOUT)
+        )
+        assert cursor.fetchone() == (lock, statement, statement, "read committed")
 
 
 def test_a_connection_that_was_ended_is_busy_and_then_replaced(event: Event) -> None:

@@ -1,8 +1,6 @@
 """``manage.py serve``: everything that a newcomer needs, in one command."""
 
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -25,28 +23,17 @@ class Command(BaseCommand):
     def handle(self, *, reload: bool, **options: Any) -> None:
         """Serve until told to stop."""
         server = Server()
-        cluster = first_run.embedded_cluster()
-        with listening_socket(settings.HOST, settings.PORT) as listener, _running(cluster):
-            first_run.prepare_database()
-            login = first_run.first_login()
+        with (
+            listening_socket(settings.HOST, settings.PORT) as listener,
+            first_run.running_database() as cluster,
+        ):
+            login = first_run.prepare_database()
             first_run.disconnect()
             self.stdout.write(_describe(cluster, login))
             self.stdout.flush()
             code = server.run(listener, reload=reload)
         if code:
             raise SystemExit(code)
-
-
-@contextmanager
-def _running(cluster: Cluster | None) -> Iterator[None]:
-    """Keep the embedded server running; stop it again if this started it."""
-    started = cluster is not None and first_run.start(cluster)
-    try:
-        yield
-    finally:
-        if cluster and started:
-            first_run.disconnect()
-            cluster.stop_if_unused()
 
 
 def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:

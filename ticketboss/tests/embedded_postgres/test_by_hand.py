@@ -58,6 +58,7 @@ def test_a_backup_has_a_name_of_its_own(cluster: Cluster) -> None:
     said = postgres("backup")
     [saved] = (cluster.install.home.parent / "backups").iterdir()
     assert said == f"Saved to {saved}.\n"
+    assert saved.stat().st_mode & 0o077 == 0
     with pytest.raises(CommandError, match="exists; name a new file"):
         postgres("backup", saved)
     with pytest.raises(CommandError, match="cannot be written"):

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from ticketboss.embedded_postgres import install
@@ -71,10 +73,7 @@ def test_start_stop_and_start_again(cluster: Cluster) -> None:
     assert answer(cluster) == 3
 
 
-def test_eight_processes_at_once_after_an_interrupted_initdb(cluster: Cluster, home: Path) -> None:
-    cluster.install.make_folder(cluster.install.home)
-    (cluster.install.home / "data.new").mkdir()
-    (cluster.install.home / "data.new" / "PG_VERSION").write_text("18")
+def test_eight_processes_at_once(home: Path) -> None:
     starts = [
         subprocess.Popen([sys.executable, "-c", START, home], cwd=ROOT, stdout=subprocess.PIPE)
         for _ in range(8)
@@ -107,6 +106,34 @@ def test_a_stale_pid_that_looks_alive_is_waited_for(filled: Cluster) -> None:
         process.resume()
     assert waiting.wait(timeout=30) == 0
     assert answer(filled) == 3
+
+
+def test_an_interrupted_first_start_is_finished_by_the_next(cluster: Cluster) -> None:
+    cluster.install.make_folder(cluster.install.home)
+    (cluster.install.home / "data.new").mkdir()
+    (cluster.install.home / "data.new" / "PG_VERSION").write_text("18")
+    assert cluster.start()
+    with cluster.connect() as connection:
+        connection.execute("DROP DATABASE ticketboss")
+    assert not cluster.start()
+    cluster.connect("ticketboss").close()
+
+
+def connect_until_refused(cluster: Cluster, stack: ExitStack) -> None:
+    while True:
+        stack.enter_context(closing(cluster.connect()))
+
+
+def test_a_server_that_is_full_is_not_taken_for_dead(filled: Cluster) -> None:
+    with ExitStack() as stack:
+        with pytest.raises(psycopg.OperationalError, match="too many clients"):
+            connect_until_refused(filled, stack)
+        before = postmaster(filled).pid
+        assert filled.is_running()
+        with pytest.raises(EmbeddedPostgresError, match="too many clients"):
+            filled.start()
+        assert not filled.stop_if_unused()
+        assert postmaster(filled).pid == before
 
 
 def test_stop_if_unused(filled: Cluster) -> None:
@@ -215,6 +242,14 @@ def test_an_ordinary_user_runs_it_as_themselves(ordinary: tuple[Path, str]) -> N
     )
     assert done.stdout.split()[::2] == ["True", "True"], done.stderr
     assert (folder / "home").stat().st_uid == account.pw_uid
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(folder: Path) -> None:
+    cluster = Cluster(folder / "home")
+    cluster.install.home.parent.mkdir()
+    cluster.install.home.symlink_to(folder)
+    with pytest.raises(EmbeddedPostgresError, match="belongs to another user"):
+        cluster.start()
 
 
 @as_root

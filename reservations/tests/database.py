@@ -1,0 +1,61 @@
+"""Somebody else at the database, and waiting for what happens there."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+from django.db import connection, connections
+
+from reservations.models import Event
+
+T = TypeVar("T")
+
+
+@contextmanager
+def second_connection() -> Iterator[psycopg.Connection]:
+    """Somebody else at the same database."""
+    params = connection.get_connection_params()
+    with psycopg.connect(**params) as other:
+        yield other
+
+
+@contextmanager
+def locked(event: Event) -> Iterator[None]:
+    """Hold the event's row, as a slow transaction would."""
+    with second_connection() as other:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        yield
+
+
+@contextmanager
+def setting(name: str, value: str) -> Iterator[None]:
+    """Change a setting of this thread's database session."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {name} = '{value}'")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"RESET {name}")
+
+
+def wait_for_a_waiter() -> None:
+    """Return when some transaction waits for a lock."""
+    deadline = time.monotonic() + 30
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone() != (0,):
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
+
+
+def in_a_thread(call: Callable[[], T]) -> T:
+    """Call, and give up this thread's connection afterwards."""
+    try:
+        return call()
+    finally:
+        connections.close_all()
