@@ -18,4 +18,6 @@ graceful_timeout = 8
 forwarder_headers = ""
 # Commands for a running server go through signals; there is no need for a socket as well.
 control_socket_disable = True
+# With --reload: Django keeps its templates.
+reload_extra_files = [str(path) for path in settings.BASE_DIR.glob("*/templates/**/*.html")]
 logconfig_dict = settings.LOGGING

@@ -28,8 +28,9 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
         raise CommandError(
-            f"cannot listen on {host}:{port}: {error.strerror}. "
+            f"cannot listen on {host}:{port}: {reason}. "
             "Stop what uses it, or choose another with HOST and PORT."
         ) from error
     with listener:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import django_stubs_ext
-from environs import EnvError, FileAwareEnv
+from environs import EnvError, EnvValidationError, FileAwareEnv
 from marshmallow.validate import Length, OneOf, Range
 from psycopg import IsolationLevel
 
@@ -31,7 +31,7 @@ try:
     env.read_env(BASE_DIR / ".env", recurse=False)
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
-    SECRET_KEY = env.str("SECRET_KEY", "insecure-key-for-development-only" if DEBUG else "")
+    SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
     ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
@@ -49,7 +49,9 @@ try:
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000)
-except (EnvError, ValueError) as error:
+except EnvValidationError as error:
+    _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
+except (EnvError, ValueError, OSError) as error:
     _refuse(error)
 
 if not DEBUG:

@@ -100,21 +100,27 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses: a forged Host header, say."""
     if wants_page(request):
         return defaults.bad_request(request, exception)
-    return JsonResponse({"error": "Bad request", "code": "invalid"}, status=400)
+    return _json({"error": "Bad request", "code": "invalid"}, 400)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer an unknown route."""
     if wants_page(request):
         return defaults.page_not_found(request, exception or Http404())
-    return JsonResponse({"error": "Not found", "code": "not_found"}, status=404)
+    return _json({"error": "Not found", "code": "not_found"}, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a crash outside of the API's views."""
     if wants_page(request):
         return defaults.server_error(request)
-    return JsonResponse(_INTERNAL, status=500)
+    return _json(_INTERNAL, 500)
+
+
+def _json(body: Body, status_code: int) -> JsonResponse:
+    # As compact as DRF's.
+    compact = {"separators": (",", ":")}
+    return JsonResponse(body, status=status_code, json_dumps_params=compact)
 
 
 def wants_page(request: HttpRequest | Request) -> bool:

@@ -68,7 +68,7 @@ def test_a_large_body_is_refused_unread(server: Serving) -> None:
 def test_a_forged_host(server: Serving) -> None:
     answer = raw(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b'{"error": "Bad request", "code": "invalid"}' in answer
+    assert b'{"error":"Bad request","code":"invalid"}' in answer
 
 
 @pytest.mark.parametrize(

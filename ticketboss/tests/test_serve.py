@@ -203,7 +203,7 @@ def test_a_home_that_cannot_be_used(folder: Path) -> None:
 def test_no_space(home: Path) -> None:
     """A limit on the size of files stands in for a full disk: initdb cannot finish."""
     done = subprocess.run(
-        ["bash", "-c", f"ulimit -f 64; exec {sys.executable} manage.py serve"],
+        ["bash", "-c", 'ulimit -f 64; exec "$0" manage.py serve', sys.executable],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "TICKETBOSS_HOME": str(home), "PORT": str(free_port())},
         capture_output=True,
@@ -274,8 +274,8 @@ def test_make_run_in_a_path_with_spaces(folder: Path) -> None:
         if name and (ROOT / name).exists():
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, checkout / name)
-    venv = Path(sys.executable).parents[1]
-    make = ["make", "-o", f"{venv}/.runtime", "run", f"VENV={venv}"]
+    (checkout / ".venv").symlink_to(Path(sys.executable).parents[1])
+    make = ["make", "-o", ".venv/.runtime", "run"]
     with Serving(checkout / ".ticketboss", command=make, cwd=checkout) as serving:
         assert serving.reserve().status == 201
         started = serving.processes()

@@ -43,6 +43,8 @@ def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:
         if cluster
         else "the server that DATABASE_URL names"
     )
+    if cluster and not settings.DEBUG:
+        database += "\n             (for development: production names a server with DATABASE_URL)"
     lines = [
         f"TicketBoss   {url}/",
         f"  API        {url}/reservations",

@@ -152,6 +152,7 @@ def test_awkward_paths(folder: Path, name: str) -> None:
         assert cluster.is_running()
     finally:
         cluster.stop()
+        shutil.rmtree(cluster.install.socket_folder)
 
 
 def test_a_reason_to_give_up_is_one_sentence(filled: Cluster) -> None:
