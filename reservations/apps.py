@@ -20,9 +20,11 @@ class ReservationsConfig(AppConfig):
 def _lift_request_timeouts(*, using: str, **_: object) -> None:
     # A migration may run for minutes, but must not queue every buyer behind a lock it waits for.
     with connections[using].cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0; SET lock_timeout = '10s'")
+        cursor.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        cursor.execute("SET lock_timeout = '10s'")
 
 
 def _restore_request_timeouts(*, using: str, **_: object) -> None:
     with connections[using].cursor() as cursor:
-        cursor.execute("RESET statement_timeout; RESET lock_timeout")
+        cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
+        cursor.execute("RESET lock_timeout")

@@ -49,11 +49,13 @@ def handle(error: Exception, _context: dict[str, Any]) -> Response:
         case exceptions.APIException():
             return Response(_explain(error), status=error.status_code)
         case SuspiciousOperation():
-            return Response({"error": str(error), "code": "invalid"}, status=400)
+            log.warning("api.suspicious", reason=str(error))
+            return Response(_BAD_REQUEST, status=400)
     log.error("api.crashed", exc_info=error)
     return Response(_INTERNAL, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
 
 
+_BAD_REQUEST: Body = {"error": "Bad request", "code": "invalid"}
 _INTERNAL: Body = {"error": "Internal server error", "code": "internal_error"}
 
 
@@ -100,7 +102,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses: a forged Host header, say."""
     if wants_page(request):
         return defaults.bad_request(request, exception)
-    return _json({"error": "Bad request", "code": "invalid"}, 400)
+    return _json(_BAD_REQUEST, 400)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

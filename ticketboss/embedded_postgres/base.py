@@ -12,9 +12,9 @@ from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 cluster = Cluster(settings.TICKETBOSS_HOME)
 
 
-def _started() -> bool:
+def _start() -> None:
     try:
-        return cluster.start()
+        cluster.start()
     except EmbeddedPostgresError as error:
         # What the callers, psycopg's pool and Django, take for "no database".
         raise psycopg.OperationalError(str(error)) from error
@@ -29,8 +29,7 @@ class RevivingConnection(psycopg.Connection[Any]):
         try:
             return super().connect(conninfo, **kwargs)
         except psycopg.OperationalError:
-            if not _started():
-                raise
+            _start()  # Or wait until another process has.
         return super().connect(conninfo, **kwargs)
 
 
@@ -49,5 +48,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect; the first time in a process, see that the server runs."""
         if self.pool is None or self.pool.closed:
-            _started()
+            _start()
         return super().get_new_connection(conn_params)

@@ -73,22 +73,23 @@ class Install:
         Raises:
             EmbeddedPostgresError: it is there and belongs to somebody else.
         """
-        account = pwd.getpwnam(self.user) if self.user else pwd.getpwuid(os.geteuid())
+        owner = self.run_as()
+        uid, gid = owner.get("user", os.geteuid()), owner.get("group", os.getegid())
         if not folder.exists():
-            _make_private_folder(folder, account)
+            _make_private_folder(folder, uid, gid)
         # Not stat(): in a folder that all may write to, a link could lead anywhere.
-        if folder.is_symlink() or folder.lstat().st_uid != account.pw_uid:
+        if folder.is_symlink() or folder.lstat().st_uid != uid:
             raise EmbeddedPostgresError(
                 f"{folder} belongs to another user; run as that user, or name another folder "
                 "with TICKETBOSS_HOME"
             )
 
 
-def _make_private_folder(folder: Path, account: pwd.struct_passwd) -> None:
+def _make_private_folder(folder: Path, uid: int, gid: int) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Owned by the right user from the moment that it can be seen.
     scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    os.chown(scratch, account.pw_uid, account.pw_gid)
+    os.chown(scratch, uid, gid)
     try:
         scratch.rename(folder)
     except OSError:  # Somebody else was faster.

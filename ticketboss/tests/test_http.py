@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 
 BODY = json.dumps({"partnerId": "abc-corp", "seats": 1}).encode()
 HEADERS = {"Content-Type": "application/json"}
+POST = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +52,15 @@ def test_http_1_0(server: Serving) -> None:
 
 
 def test_a_client_that_goes_away_in_its_body(server: Serving) -> None:
-    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     before = server.request("GET", "/reservations").body
-    raw(server, head + b"Content-Length: 1000\r\n\r\n" + BODY)
+    raw(server, POST + b"Content-Length: 1000\r\n\r\n" + BODY)
     assert server.request("GET", "/reservations").body == before
     assert "Traceback" not in server.output
 
 
 def test_a_large_body_is_refused_unread(server: Serving) -> None:
-    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
-        connection.sendall(head + b"Content-Length: 65537\r\n\r\n")
+        connection.sendall(POST + b"Content-Length: 65537\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
@@ -88,9 +87,8 @@ def test_a_request_that_django_cannot_read(server: Serving, request_head: bytes)
 
 
 def test_a_body_whose_chunks_end_too_soon(server: Serving) -> None:
-    head = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     before = server.request("GET", "/reservations").body
-    raw(server, head + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
+    raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
     assert server.request("GET", "/reservations").body == before
 
 

@@ -63,7 +63,8 @@ def test_migrations_have_timeouts_of_their_own_and_give_them_back() -> None:
     def look(**_: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout')"
+                "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
+                " current_setting('idle_in_transaction_session_timeout')"
             )
             seen.append(cursor.fetchone())
 
@@ -74,5 +75,5 @@ def test_migrations_have_timeouts_of_their_own_and_give_them_back() -> None:
     finally:
         for moment in (pre_migrate, post_migrate):
             moment.disconnect(dispatch_uid="look")
-    assert ("0", "10s") in seen
-    assert seen[-1] == ("10s", "3s")
+    assert ("0", "10s", "0") in seen
+    assert seen[-1] == ("10s", "3s", "10s")
