@@ -10,6 +10,7 @@ class ReservationsConfig(AppConfig):
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "reservations"
+    verbose_name = "Box office"
 
     def ready(self) -> None:
         """Give migrations timeouts of their own."""

@@ -22,6 +22,13 @@ class EventNotFound(Refusal):
 
 
 @dataclass(unsafe_hash=True)
+class EventExists(Refusal):
+    """There is an event with this slug already"""
+
+    event: str
+
+
+@dataclass(unsafe_hash=True)
 class NotEnoughSeats(Refusal):
     """Not enough seats left"""
 

@@ -7,8 +7,6 @@ from django.views.generic import RedirectView
 
 from reservations.api import errors
 
-admin.site.site_header = admin.site.site_title = "TicketBoss"
-
 urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

@@ -1,18 +1,20 @@
 """The history of every event in the admin."""
 
 from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from reservations.admin.read_only import ReadOnlyAdmin
+from reservations.admin.base import ReadOnlyAdmin
 from reservations.models import Change
 
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin[Change]):
-    """Changes, newest first within each event."""
+    """Changes, newest first."""
 
     list_display = (
-        "event",
         "version",
+        "event",
         "kind",
         "seats",
         "available_seats",
@@ -20,6 +22,9 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         "at",
         "reservation_id",
     )
-    list_filter = ("kind", "event")
+    list_filter = (("event", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
     list_select_related = ("event",)
-    ordering = ("event", "-version")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Order by time over all events, by version within one; an index serves either."""
+        return ("-version",) if request.GET.get("event__id__exact") else ("-id",)

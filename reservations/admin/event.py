@@ -1,24 +1,136 @@
 """Events in the admin."""
 
-from django.contrib import admin
+from typing import Any, cast
 
-from reservations.admin.read_only import ReadOnlyAdmin
+from django import forms
+from django.contrib import admin
+from django.db.models import Field
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from unfold.decorators import display
+
+from reservations.admin.base import BoxOfficeAdmin, actor
+from reservations.errors import CapacityBelowSold, EventExists, Refusal
+from reservations.ledger import EditEvent, Edits, submit
 from reservations.models import Event
+
+_SHOWN_CHANGES = 20
+
+
+class EventForm(forms.ModelForm[Event]):
+    """An event's fields, and what the ledger has against them."""
+
+    refusal: Refusal | None = None
+
+    def clean(self) -> None:
+        """Show the refusal where it belongs."""
+        match self.refusal:
+            case CapacityBelowSold() as refusal:
+                self.add_error("total_seats", f"{refusal}: {refusal.sold_seats}.")
+            case EventExists() as refusal:
+                self.add_error("slug", f"{refusal}.")
+            case Refusal() as refusal:
+                self.add_error(None, f"{refusal}.")
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin[Event]):
-    """Events with their figures."""
+class EventAdmin(BoxOfficeAdmin[Event]):
+    """Events: made here, edited through the ledger."""
 
-    list_display = (
-        "name",
-        "slug",
-        "starts_at",
-        "venue",
-        "total_seats",
-        "sold_seats",
-        "available_seats",
-        "version",
-    )
+    form = EventForm
+    list_display = ("name", "slug", "starts_at", "venue", "seats", "version")
+    sortable_by = ("name", "slug", "starts_at", "venue")
     search_fields = ("slug", "name")
     ordering = ("starts_at", "id")
+    fields = ("slug", "name", "venue", "starts_at", "total_seats")
+    change_form_outer_after_template = "reservations/admin/latest_changes.html"
+
+    @display(description="sold and available")
+    def seats(self, event: Event) -> str:
+        """Show how the seats stand, with a bar."""
+        return render_to_string("reservations/admin/seats.html", {"event": event})
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Event | None = None
+    ) -> tuple[str, ...]:
+        """Keep the slug as it was made: partners know it."""
+        return ("slug", "seats", "reservation_count", "version") if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple[Any, ...]:
+        """Show the figures too, once there are any."""
+        return (*self.fields, "seats", "reservation_count", "version") if obj else self.fields
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> forms.Field | None:
+        """Let the form remember what it showed, to tell what its user has changed since."""
+        return super().formfield_for_dbfield(db_field, request, show_hidden_initial=True, **kwargs)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show or save a form; if it is refused, show it again with all that was typed."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            request.refusal = refusal  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def get_form(
+        self, request: HttpRequest, obj: Event | None = None, change: bool = False, **kwargs: Any
+    ) -> type[EventForm]:
+        """Return a form class of this request's own."""
+        form = cast("type[EventForm]", super().get_form(request, obj, change, **kwargs))
+        form.refusal = getattr(request, "refusal", None)
+        return form
+
+    def save_model(
+        self, request: HttpRequest, obj: Event, form: forms.ModelForm[Event], change: bool
+    ) -> None:
+        """Open a new event, or hand the ledger what was changed.
+
+        Raises:
+            Refusal: nothing was saved.
+        """
+        if change:
+            edits = cast("Edits", {name: form.cleaned_data[name] for name in form.changed_data})
+            submit(EditEvent(event=obj.slug, edits=edits, actor=actor(request.user)))
+        else:
+            Event.objects.open(obj)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the latest changes below."""
+        event = kwargs.get("obj")
+        if event and request.user.has_perm("reservations.view_change"):
+            context |= _latest_changes(event)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _latest_changes(event: Event) -> dict[str, Any]:
+    changes = event.changes.order_by("-version")[:_SHOWN_CHANGES]
+    url = reverse("admin:reservations_change_changelist")
+    return {
+        "changes_url": f"{url}?event__id__exact={event.pk}",
+        "changes": {
+            "headers": ["Version", "Kind", "Seats", "Available", "Actor", "At", "Reservation"],
+            "rows": [
+                [
+                    change.version,
+                    change.kind,
+                    f"{change.seats:+}",
+                    change.available_seats,
+                    change.actor,
+                    change.at,
+                    change.reservation_id or "",
+                ]
+                for change in changes
+            ],
+        },
+    }

@@ -1,28 +1,32 @@
 """The only code that changes an event's numbers.
 
-Hand ``submit`` a command; it returns the outcome, or raises the refusal.
+Hand ``submit`` a command; it returns the outcome, or raises the refusal. ``submit_batch`` takes
+several at once.
 """
 
 from reservations.ledger.commands import (
     Cancel,
     Cancelled,
-    CapacitySet,
     Command,
+    Edited,
+    EditEvent,
+    Edits,
     Outcome,
     Reserve,
     Reserved,
-    SetCapacity,
 )
-from reservations.ledger.submit import submit
+from reservations.ledger.submit import submit, submit_batch
 
 __all__ = [
     "Cancel",
     "Cancelled",
-    "CapacitySet",
     "Command",
+    "EditEvent",
+    "Edited",
+    "Edits",
     "Outcome",
     "Reserve",
     "Reserved",
-    "SetCapacity",
     "submit",
+    "submit_batch",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from reservations.ledger.commands import Cancel, Command
-from reservations.ledger.decide import Decision, EventState, ReservationState, State
+from reservations.ledger.decide import Decision, Entry, EventState, ReservationState, State
 from reservations.ledger.lock import lock_events
 from reservations.models import Change, Event, Reservation
 
@@ -35,21 +35,22 @@ class Books:
 
     def record(self, decision: Decision) -> None:
         """Let the rest of the batch build on ``decision``."""
-        event, entry, reservation = decision.event, decision.entry, decision.reservation
-        self._event_states[event.slug] = event
-        if reservation:
-            self._reservation_states[reservation.id] = reservation
-            self._touched[reservation.id] = reservation
-        self.changes.append(
-            Change(
-                event=self._events[event.slug],
-                version=event.version,
-                kind=entry.kind,
-                seats=entry.seats,
-                available_seats=event.available_seats,
-                reservation_id=entry.reservation_id,
-                actor=entry.actor,
-            )
+        if decision.reservation:
+            self._reservation_states[decision.reservation.id] = decision.reservation
+            self._touched[decision.reservation.id] = decision.reservation
+        for step in decision.steps:
+            self._event_states[step.event.slug] = step.event
+            self.changes.append(self._change(step.event, step.entry))
+
+    def _change(self, event: EventState, entry: Entry) -> Change:
+        return Change(
+            event=self._events[event.slug],
+            version=event.version,
+            kind=entry.kind,
+            seats=entry.seats,
+            available_seats=event.available_seats,
+            reservation_id=entry.reservation_id,
+            actor=entry.actor,
         )
 
     def write(self) -> None:
@@ -69,6 +70,7 @@ class Books:
                 available_seats=state.available_seats,
                 reservation_count=state.reservation_count,
                 version=state.version,
+                **state.details,
             )
 
     def _write_reservations(self) -> None:

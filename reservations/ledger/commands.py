@@ -1,7 +1,8 @@
 """What the ledger can be asked to do, and what it answers when it did."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
+from typing import Literal, TypedDict
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -32,19 +33,29 @@ class Cancel:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetCapacity:
-    """Give the event with slug ``event`` ``total_seats`` (0 or more) seats in all.
+class Edits(TypedDict, total=False):
+    """New values for an event; what is not named stays as it is."""
 
-    Refused with ``EventNotFound``, or ``CapacityBelowSold`` when more are sold already.
+    name: str
+    venue: str | None
+    starts_at: datetime | None
+    total_seats: int
+    """Seats in all, 0 or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditEvent:
+    """Give the event with slug ``event`` new values, all of them or none.
+
+    Refused with ``EventNotFound``, or ``CapacityBelowSold`` when more seats are sold already.
     """
 
     event: str
-    total_seats: int
+    edits: Edits
     actor: str
 
 
-Command = Reserve | Cancel | SetCapacity
+Command = Reserve | Cancel | EditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +76,11 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class CapacitySet:
-    """The event has its new capacity."""
+class Edited:
+    """The event has its new values, and these seats."""
 
     total_seats: int
     available_seats: int
 
 
-Outcome = Reserved | Cancelled | CapacitySet
+Outcome = Reserved | Cancelled | Edited

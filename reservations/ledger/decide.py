@@ -4,8 +4,8 @@ No database, no clock, no Django. ``commit`` reads a ``State`` under the events'
 ``decide``, and writes what it answers.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
@@ -19,24 +19,25 @@ from reservations.errors import (
 from reservations.ledger.commands import (
     Cancel,
     Cancelled,
-    CapacitySet,
     Command,
+    Edited,
+    EditEvent,
     Outcome,
     Reserve,
     Reserved,
-    SetCapacity,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """The numbers of one event."""
+    """The numbers of one event, and its ``details`` (name, venue, date) that are to be written."""
 
     slug: str
     total_seats: int
     available_seats: int
     reservation_count: int = 0
     version: int = 0
+    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ReservationState:
 class Entry:
     """One change as the ledger records it; ``seats`` is the signed change of availability."""
 
-    kind: Literal["confirmed", "cancelled", "capacity"]
+    kind: Literal["confirmed", "cancelled", "capacity", "edited"]
     seats: int
     actor: str
     reservation_id: UUID | None = None
@@ -69,12 +70,19 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """An accepted command: its outcome, and the state after it."""
+class Step:
+    """One version of an event: its state from then on, and what the history says of it."""
 
-    outcome: Outcome
     event: EventState
     entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An accepted command: its outcome, the steps it takes, and the reservation after it."""
+
+    outcome: Outcome
+    steps: tuple[Step, ...]
     reservation: ReservationState | None = None
 
 
@@ -85,8 +93,8 @@ def decide(state: State, command: Command) -> Decision | Refusal:
             return _reserve(state, command)
         case Cancel():
             return _cancel(state, command)
-        case SetCapacity():
-            return _set_capacity(state, command)
+        case EditEvent():
+            return _edit(state, command)
 
 
 def _reserve(state: State, command: Reserve) -> Decision | Refusal:
@@ -101,8 +109,7 @@ def _reserve(state: State, command: Reserve) -> Decision | Refusal:
     entry = Entry("confirmed", -command.seats, command.actor, reservation.id)
     return Decision(
         outcome=Reserved(reservation.id, reservation.seats),
-        event=_advance(event, entry, reservations=1),
-        entry=entry,
+        steps=(Step(_advance(event, entry, reservations=1), entry),),
         reservation=reservation,
     )
 
@@ -114,26 +121,34 @@ def _cancel(state: State, command: Cancel) -> Decision | Refusal:
     entry = Entry("cancelled", reservation.seats, command.actor, reservation.id)
     return Decision(
         outcome=Cancelled(reservation.id, reservation.seats),
-        event=_advance(state.events[reservation.event], entry, reservations=-1),
-        entry=entry,
+        steps=(Step(_advance(state.events[reservation.event], entry, reservations=-1), entry),),
         reservation=replace(reservation, status="cancelled"),
     )
 
 
-def _set_capacity(state: State, command: SetCapacity) -> Decision | Refusal:
+def _edit(state: State, command: EditEvent) -> Decision | Refusal:
     event = state.events.get(command.event)
     if event is None:
         return EventNotFound(command.event)
     sold = event.total_seats - event.available_seats
-    if command.total_seats < sold:
-        return CapacityBelowSold(command.total_seats, sold)
-    entry = Entry("capacity", command.total_seats - event.total_seats, command.actor)
-    resized = replace(_advance(event, entry), total_seats=command.total_seats)
-    return Decision(
-        outcome=CapacitySet(resized.total_seats, resized.available_seats),
-        event=resized,
-        entry=entry,
-    )
+    total = command.edits.get("total_seats", event.total_seats)
+    if total < sold:
+        return CapacityBelowSold(total, sold)
+    steps = tuple(_edit_steps(event, command))
+    last = steps[-1].event if steps else event
+    return Decision(outcome=Edited(last.total_seats, last.available_seats), steps=steps)
+
+
+def _edit_steps(event: EventState, command: EditEvent) -> Iterator[Step]:
+    details = {name: value for name, value in command.edits.items() if name != "total_seats"}
+    if details:
+        entry = Entry("edited", 0, command.actor)
+        event = replace(_advance(event, entry), details={**event.details, **details})
+        yield Step(event, entry)
+    if "total_seats" in command.edits:
+        total = command.edits["total_seats"]
+        entry = Entry("capacity", total - event.total_seats, command.actor)
+        yield Step(replace(_advance(event, entry), total_seats=total), entry)
 
 
 def _advance(event: EventState, entry: Entry, *, reservations: int = 0) -> EventState:

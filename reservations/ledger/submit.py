@@ -1,17 +1,18 @@
 """The door of the ledger."""
 
+from collections.abc import Sequence
 from typing import overload
 
 from reservations.errors import Refusal
 from reservations.ledger.commands import (
     Cancel,
     Cancelled,
-    CapacitySet,
     Command,
+    Edited,
+    EditEvent,
     Outcome,
     Reserve,
     Reserved,
-    SetCapacity,
 )
 from reservations.ledger.commit import commit
 
@@ -21,7 +22,7 @@ def submit(command: Reserve) -> Reserved: ...
 @overload
 def submit(command: Cancel) -> Cancelled: ...
 @overload
-def submit(command: SetCapacity) -> CapacitySet: ...
+def submit(command: EditEvent) -> Edited: ...
 def submit(command: Command) -> Outcome:
     """Carry out ``command`` and return its outcome, once it is committed.
 
@@ -33,3 +34,16 @@ def submit(command: Command) -> Outcome:
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
+
+
+def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
+    """Carry out ``commands`` in one transaction; return what became of each, in their order.
+
+    One that is refused does not stop the others.
+
+    Raises:
+        Busy: nothing was changed.
+        OutcomeUnknown: it is open whether anything was.
+        RuntimeError: when called inside a transaction, whose end the ledger could not see.
+    """
+    return commit(commands)

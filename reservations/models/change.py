@@ -22,6 +22,7 @@ class Change(models.Model):
         CONFIRMED = "confirmed"
         CANCELLED = "cancelled"
         CAPACITY = "capacity"
+        EDITED = "edited"
 
     # Made before the transaction, so that it can be looked for when a COMMIT got no answer.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -41,6 +42,7 @@ class Change(models.Model):
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        default_permissions = ("view",)
         constraints = (
             models.UniqueConstraint(
                 fields=["event", "version"], name="change_event_version_unique"
@@ -52,7 +54,8 @@ class Change(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="confirmed", seats__lt=0, reservation__isnull=False)
                 | Q(kind="cancelled", seats__gt=0, reservation__isnull=False)
-                | Q(kind="capacity", reservation__isnull=True),
+                | Q(kind="capacity", reservation__isnull=True)
+                | Q(kind="edited", seats=0, reservation__isnull=True),
                 name="change_kind_fits_seats",
             ),
         )

@@ -2,8 +2,12 @@
 
 import re
 
-from django.db import models
+from django.core.validators import MinValueValidator
+from django.db import IntegrityError, models
 from django.db.models import F, Q
+from psycopg import errors as psycopg_errors
+
+from reservations.errors import EventExists
 
 DEFAULT_EVENT = "node-meetup-2025"
 """Slug of the event that a request means when it names none; a data migration seeds it."""
@@ -20,7 +24,7 @@ def is_slug(text: str) -> bool:
 
 
 class EventManager(models.Manager["Event"]):
-    """Lets fixtures name an event by its slug.
+    """Opens events, and lets fixtures name one by its slug.
 
     Only to refer to it: ``Event`` has no ``natural_key``, so that loading one that exists fails
     on its slug instead of turning back its counters.
@@ -29,6 +33,20 @@ class EventManager(models.Manager["Event"]):
     def get_by_natural_key(self, slug: str) -> "Event":
         """Return the event named ``slug``."""
         return self.get(slug=slug)
+
+    def open(self, event: "Event") -> None:
+        """Store a new event with all its seats available: the opening balance of its history.
+
+        Raises:
+            EventExists: its slug is taken.
+        """
+        event.available_seats = event.total_seats
+        try:
+            event.save(force_insert=True)
+        except IntegrityError as error:
+            if isinstance(error.__cause__, psycopg_errors.UniqueViolation):
+                raise EventExists(event.slug) from error
+            raise
 
 
 class Event(models.Model):
@@ -41,8 +59,10 @@ class Event(models.Model):
     slug = models.SlugField(max_length=100, db_index=False, help_text="Public id, never changed")
     name = models.CharField(max_length=200)
     venue = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 (null in the API)
-    starts_at = models.DateTimeField(null=True, blank=True)
-    total_seats = models.IntegerField()
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="UTC")
+    total_seats = models.IntegerField(
+        validators=[MinValueValidator(0)], help_text="All there are, sold or not"
+    )
     available_seats = models.IntegerField()
     reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
@@ -50,6 +70,7 @@ class Event(models.Model):
     objects = EventManager()
 
     class Meta:
+        default_permissions = ("add", "change", "view")
         constraints = (
             models.UniqueConstraint(fields=["slug"], name="event_slug_unique"),
             models.CheckConstraint(

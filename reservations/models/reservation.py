@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -22,7 +23,9 @@ class Reservation(models.Model):
         CANCELLED = "cancelled"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    event = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="reservations")
+    event = models.ForeignKey(
+        Event, on_delete=models.PROTECT, related_name="reservations", db_index=False
+    )
     partner = models.CharField(max_length=100, help_text="The partner's own id, trimmed")
     seats = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status)
@@ -30,6 +33,19 @@ class Reservation(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        default_permissions = ("view",)
+        permissions = (("cancel_reservation", "Can cancel reservations and return their seats"),)
+        # Each serves a search of the staff, newest first, over millions of rows.
+        indexes = (
+            models.Index(fields=["event", "-id"], name="reservation_event"),
+            models.Index(
+                fields=["partner"], opclasses=["varchar_pattern_ops"], name="reservation_partner"
+            ),
+            models.Index(
+                fields=["-id"], condition=Q(status="cancelled"), name="reservation_cancelled"
+            ),
+            BrinIndex(fields=["created_at"], name="reservation_created_at"),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(seats__gte=1), name="reservation_seats_positive"),
             models.CheckConstraint(

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from reservations.errors import Refusal
-from reservations.ledger import SetCapacity, submit
+from reservations.ledger import EditEvent, submit
 
 _MAX_SEATS = 2_147_483_647  # of PostgreSQL's integer
 
@@ -26,7 +26,9 @@ class Command(BaseCommand):
         if not 0 <= seats <= _MAX_SEATS:
             raise CommandError(f"seats must be from 0 to {_MAX_SEATS}")
         try:
-            outcome = submit(SetCapacity(event=event, total_seats=seats, actor="manage.py"))
+            outcome = submit(
+                EditEvent(event=event, edits={"total_seats": seats}, actor="manage.py")
+            )
         except Refusal as refusal:
             raise CommandError(f"{event}: {refusal}") from refusal
         self.stdout.write(

@@ -11,7 +11,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.errors import CapacityBelowSold
-from reservations.ledger import SetCapacity, submit
+from reservations.ledger import EditEvent, submit
 from reservations.models import Event
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.concurrency.threads import run_together
@@ -39,7 +39,7 @@ def delete(reservation_id: UUID) -> int:
 
 def set_capacity(event: Event, seats: int) -> int:
     try:
-        submit(SetCapacity(event=event.slug, total_seats=seats, actor="test"))
+        submit(EditEvent(event=event.slug, edits={"total_seats": seats}, actor="test"))
     except CapacityBelowSold:
         return 409
     return 200

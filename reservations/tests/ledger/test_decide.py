@@ -13,7 +13,7 @@ from reservations.errors import (
     Refusal,
     ReservationNotFound,
 )
-from reservations.ledger import Cancel, Cancelled, CapacitySet, Reserve, Reserved, SetCapacity
+from reservations.ledger import Cancel, Cancelled, Edited, EditEvent, Reserve, Reserved
 from reservations.ledger.commands import Command
 from reservations.ledger.decide import (
     Decision,
@@ -37,9 +37,11 @@ commands = st.one_of(
     ),
     st.builds(Cancel, reservation_id=st.sampled_from(IDS), actor=st.just("t")),
     st.builds(
-        SetCapacity,
+        EditEvent,
         event=st.sampled_from(["a", "b", "none"]),
-        total_seats=st.integers(-1, 30),
+        edits=st.fixed_dictionaries(
+            {}, optional={"total_seats": st.integers(-1, 30), "name": st.just("A name")}
+        ),
         actor=st.just("t"),
     ),
 )
@@ -56,8 +58,9 @@ class Books:
     def apply(self, command: Command) -> Decision | Refusal:
         decision = decide(State(self.events, self.reservations), command)
         if isinstance(decision, Decision):
-            self.events[decision.event.slug] = decision.event
-            self.entries.setdefault(decision.event.slug, []).append(decision.entry)
+            for step in decision.steps:
+                self.events[step.event.slug] = step.event
+                self.entries.setdefault(step.event.slug, []).append(step.entry)
             if decision.reservation:
                 self.reservations[decision.reservation.id] = decision.reservation
         return decision
@@ -101,7 +104,8 @@ def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: 
     )
     if seats <= available:
         assert isinstance(decision, Decision)
-        assert decision.event.available_seats == available - seats
+        [step] = decision.steps
+        assert step.event.available_seats == available - seats
     else:
         assert decision == NotEnoughSeats(requested=seats, available_seats=available)
 
@@ -111,30 +115,39 @@ def test_outcomes() -> None:
     first = uuid4()
     sequence: list[Command] = [
         Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first),
-        SetCapacity(event="a", total_seats=3, actor="t"),
-        SetCapacity(event="a", total_seats=4, actor="t"),
+        EditEvent(event="a", edits={"total_seats": 3}, actor="t"),
+        EditEvent(event="a", edits={"total_seats": 4}, actor="t"),
         Reserve(event="a", partner="p", seats=1, actor="t"),
         Cancel(reservation_id=first, actor="t"),
         Cancel(reservation_id=first, actor="t"),
         Cancel(reservation_id=uuid4(), actor="t"),
         Reserve(event="b", partner="p", seats=1, actor="t"),
-        SetCapacity(event="b", total_seats=1, actor="t"),
+        EditEvent(event="b", edits={"total_seats": 1}, actor="t"),
+        EditEvent(event="a", edits={"name": "x", "total_seats": 9}, actor="t"),
+        EditEvent(event="a", edits={"name": "y", "total_seats": -1}, actor="t"),
+        EditEvent(event="a", edits={}, actor="t"),
     ]
     decisions = [books.apply(command) for command in sequence]
     outcomes = [each.outcome if isinstance(each, Decision) else each for each in decisions]
     assert outcomes == [
         Reserved(first, 4),
         CapacityBelowSold(total_seats=3, sold_seats=4),
-        CapacitySet(total_seats=4, available_seats=0),
+        Edited(total_seats=4, available_seats=0),
         NotEnoughSeats(requested=1, available_seats=0),
         Cancelled(first, 4),
         ReservationNotFound(),
         ReservationNotFound(),
         EventNotFound("b"),
         EventNotFound("b"),
+        Edited(total_seats=9, available_seats=9),
+        CapacityBelowSold(total_seats=-1, sold_seats=0),
+        Edited(total_seats=9, available_seats=9),
     ]
+    assert books.events["a"].details == {"name": "x"}
     assert books.entries["a"] == [
         Entry("confirmed", -4, "t", first),
         Entry("capacity", -6, "t"),
         Entry("cancelled", 4, "t", first),
+        Entry("edited", 0, "t"),
+        Entry("capacity", 5, "t"),
     ]

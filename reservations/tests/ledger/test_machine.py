@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from reservations.errors import CapacityBelowSold, NotEnoughSeats, ReservationNotFound
-from reservations.ledger import Cancel, SetCapacity, submit
+from reservations.ledger import Cancel, EditEvent, submit
 from reservations.models import Event, Reservation
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.factories import EventFactory, reserve
@@ -19,6 +19,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.event = EventFactory.create(total_seats=10)
         self.total = 10
+        self.name = self.event.name
         self.live: dict[UUID, int] = {}
         self.ended: list[UUID] = []
         self.version = 0
@@ -51,7 +52,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(total=st.integers(0, 20))
     def set_capacity(self, total: int) -> None:
-        command = SetCapacity(event=self.event.slug, total_seats=total, actor="test")
+        command = EditEvent(event=self.event.slug, edits={"total_seats": total}, actor="test")
         if total < sum(self.live.values()):
             with pytest.raises(CapacityBelowSold):
                 submit(command)
@@ -60,16 +61,25 @@ class LedgerMachine(RuleBasedStateMachine):
             self.total = total
             self.version += 1
 
+    @rule(
+        name=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=9)
+    )
+    def rename(self, name: str) -> None:
+        submit(EditEvent(event=self.event.slug, edits={"name": name}, actor="test"))
+        self.name = name
+        self.version += 1
+
     @invariant()
     def the_counters_follow_the_model(self) -> None:
         stored = Event.objects.values_list(
-            "total_seats", "available_seats", "version", "reservation_count"
+            "total_seats", "available_seats", "version", "reservation_count", "name"
         )
         assert stored.get(pk=self.event.pk) == (
             self.total,
             self.available,
             self.version,
             len(self.live),
+            self.name,
         )
 
     def teardown(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reservations.ledger import Cancel, SetCapacity, submit
+from reservations.ledger import Cancel, EditEvent, submit
 from reservations.models import Change, Event, Reservation
 from reservations.tests.factories import EventFactory, reserve
 
@@ -28,7 +28,7 @@ def verify(*arguments: str) -> tuple[int, str]:
 def sold(event: Event) -> Event:
     """An event with a history: 10 seats, then 20; 4 sold, 3 returned."""
     reserve(event, seats=4)
-    submit(SetCapacity(event=event.slug, total_seats=20, actor="test"))
+    submit(EditEvent(event=event.slug, edits={"total_seats": 20}, actor="test"))
     submit(Cancel(reservation_id=reserve(event, seats=3), actor="test"))
     return event
 

@@ -56,6 +56,7 @@ def test_reservation(constraint: str, values: dict[str, Any]) -> None:
         ("change_available_seats_not_negative", {"available_seats": -1}),
         ("change_kind_fits_seats", {"kind": "confirmed", "seats": -1}),
         ("change_kind_fits_seats", {"kind": "cancelled", "seats": 1}),
+        ("change_kind_fits_seats", {"kind": "edited", "seats": 1}),
         ("change_kind_fits_seats", {"kind": "maybe"}),
         ("change_event_version_unique", {"version": 1}),
     ],

@@ -1,0 +1,42 @@
+"""What a test does with the admin's pages."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+
+EVENTS = "/admin/reservations/event/"
+RESERVATIONS = "/admin/reservations/reservation/"
+CHANGES = "/admin/reservations/change/"
+
+
+def event_form(**values: Any) -> dict[str, Any]:
+    """Return what the form of a new event sends; a name like "initial-name" is a hidden field."""
+    return {
+        "slug": "new",
+        "name": "New",
+        "venue": "",
+        "starts_at_0": "",
+        "starts_at_1": "",
+        "total_seats": "10",
+        **values,
+    }
+
+
+def messages(answer: Any) -> list[str]:
+    """Return what the page tells its user."""
+    return [str(message) for message in answer.context["messages"]]
+
+
+def shown(answer: Any) -> list[Any]:
+    """Return the rows that a list shows."""
+    return list(answer.context["cl"].result_list)
+
+
+def cancel(client: Client, *ids: object, confirmed: bool = True, **more: str) -> Any:
+    """Post the action, and follow to the list."""
+    data = {"action": "cancel", "_selected_action": [str(each) for each in ids], **more}
+    if confirmed:
+        data["confirmed"] = "yes"
+    answer: HttpResponse = client.post(RESERVATIONS, data, follow=True)
+    return answer

@@ -1,0 +1,155 @@
+"""What every page of the box office keeps to."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from reservations.models import Change, Event, Reservation
+from reservations.tests.admin.conftest import Login
+from reservations.tests.admin.pages import CHANGES, EVENTS, RESERVATIONS
+from reservations.tests.factories import EventFactory, reserve
+
+PAGES = [EVENTS, RESERVATIONS, CHANGES]
+
+
+def row(page: str) -> Event | Reservation | Change:
+    match page:
+        case "/admin/reservations/event/":
+            return Event.objects.get()
+        case "/admin/reservations/reservation/":
+            return Reservation.objects.get()
+        case _:
+            return Change.objects.get()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lists_and_details_are_shown(boss: Client, sold: Event, page: str) -> None:
+    for url in (page, f"{page}{row(page).pk}/change/"):
+        answer = boss.get(url)
+        assert answer.status_code == 200
+        assert "Node.js Meet-up" in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", [RESERVATIONS, CHANGES])
+def test_nothing_is_written_behind_the_ledgers_back(boss: Client, sold: Event, page: str) -> None:
+    before = row(page)
+    assert "Save" not in boss.get(f"{page}{before.pk}/change/").content.decode()
+    values = {"seats": 1, "status": "cancelled", "available_seats": 9}
+    assert boss.post(f"{page}add/", values).status_code == 403
+    assert boss.post(f"{page}{before.pk}/change/", values).status_code == 403
+    after = row(page)
+    assert {f.attname: getattr(after, f.attname) for f in after._meta.concrete_fields} == {
+        f.attname: getattr(before, f.attname) for f in before._meta.concrete_fields
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_deleted(boss: Client, sold: Event, page: str) -> None:
+    pk = row(page).pk
+    assert boss.post(f"{page}{pk}/delete/", {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "_selected_action": str(pk), "post": "yes"}
+    boss.post(page, data)
+    assert row(page).pk == pk
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_queries_do_not_grow_with_the_rows(boss: Client, sold: Event, page: str) -> None:
+    def count(url: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert boss.get(url).status_code == 200
+        return len(queries)
+
+    detail = f"{page}{row(page).pk}/change/"
+    count(page)  # fills the cache of content types
+    few = (count(page), count(detail))
+    for _ in range(2):
+        reserve(sold)
+    EventFactory.create_batch(2)
+    assert (count(page), count(detail)) == few
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *PAGES,
+        f"{RESERVATIONS}?q=acme",
+        f"{RESERVATIONS}?status__exact=confirmed",
+        f"{RESERVATIONS}?event__id__exact=1",
+        f"{CHANGES}?kind__exact=confirmed",
+    ],
+)
+def test_no_list_counts_or_reads_a_whole_table(boss: Client, sold: Event, url: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert boss.get(url).status_code == 200
+    asked = [query["sql"] for query in queries if '"reservations_' in query["sql"]]
+    assert asked
+    for sql in asked:
+        assert "COUNT(" not in sql
+        assert re.search(r"LIMIT \d+|IN \(1\)$", sql)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=%00",
+        "q=" + "x" * 5000,
+        "p=0",
+        "p=x",
+        "p=" + "9" * 30,
+        "o=99",
+        "all=1",
+        "status__exact=%00",
+        "partner=%00",
+        "event__id__exact=%00",
+        "event__id__exact=" + "9" * 30,
+        "id__exact=nonsense",
+        "created_at_from=nonsense",
+        "created_at_from=%00",
+        "created_at_to=9999-12-31",
+        "nonsense=1",
+        "e=1",
+    ],
+)
+def test_a_wrong_query_string_is_no_crash(boss: Client, sold: Event, query: str) -> None:
+    assert boss.get(f"{RESERVATIONS}?{query}", follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("url", [f"{EVENTS}?slug=%00", f"{CHANGES}?kind__exact=%00"])
+def test_nul_in_the_other_lists(boss: Client, sold: Event, url: str) -> None:
+    assert boss.get(url, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("pk", ["%00", "9" * 30, "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_row_that_is_not_there(boss: Client, sold: Event, page: str, pk: str) -> None:
+    assert boss.get(f"{page}{pk}/change/", follow=True).status_code == 200
+
+
+def test_completion_survives_nul(boss: Client, sold: Event) -> None:
+    query = "app_label=reservations&model_name=reservation&field_name=event"
+    assert boss.get(f"/admin/autocomplete/?{query}&term=%00").status_code == 200
+    found = boss.get(f"/admin/autocomplete/?{query}&term=meet").json()["results"]
+    assert [each["text"] for each in found] == ["Node.js Meet-up"]
+
+
+def test_strangers_are_sent_to_the_login(db: None) -> None:
+    for page in PAGES:
+        assert Client().get(page).status_code == 302
+    assert Client().get("/admin")["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_staff_without_a_permission_see_nothing(login: Login, sold: Event, page: str) -> None:
+    client = login()
+    assert client.get(page).status_code == 403
+    assert client.get(f"{page}{row(page).pk}/change/").status_code == 403
+    assert page not in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["user", "group"])
+def test_accounts_are_shown(boss: Client, page: str) -> None:
+    assert boss.get(f"/admin/auth/{page}/").status_code == 200
+    assert boss.get(f"/admin/auth/{page}/add/").status_code == 200

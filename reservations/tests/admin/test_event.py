@@ -1,0 +1,187 @@
+"""Events: opened here, edited through the ledger."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from reservations.models import Event
+from reservations.tests.admin.conftest import Login
+from reservations.tests.admin.pages import EVENTS, event_form, shown
+from reservations.tests.books import assert_books
+from reservations.tests.database import locked, setting
+from reservations.tests.factories import EventFactory, reserve
+
+
+def page_of(event: Event) -> str:
+    return f"{EVENTS}{event.pk}/change/"
+
+
+def as_shown(event: Event) -> dict[str, Any]:
+    """What the event's form sends if nobody touches it."""
+    values = event_form(name=event.name, venue=event.venue or "", total_seats=event.total_seats)
+    del values["slug"]
+    return values | {f"initial-{name}": value for name, value in values.items()}
+
+
+def history(event: Event) -> list[tuple[int, str, int, str]]:
+    return list(event.changes.order_by("version").values_list("version", "kind", "seats", "actor"))
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    assert answer.status_code == 200
+    return dict(answer.context["adminform"].form.errors)
+
+
+def test_the_list_shows_how_the_seats_stand(boss: Client, sold: Event) -> None:
+    page = boss.get(EVENTS).content.decode()
+    assert "3 sold, 7 available" in page
+    assert '<progress max="10" value="3">' in page
+
+
+def test_search(boss: Client, sold: Event) -> None:
+    other = EventFactory.create(slug="jazz-night", name="Jazz")
+    assert shown(boss.get(f"{EVENTS}?q=jazz-n")) == [other]
+    assert shown(boss.get(f"{EVENTS}?q=Meet-up")) == [sold]
+
+
+def test_a_new_event_has_all_its_seats_available(boss: Client) -> None:
+    values = event_form(
+        slug="jazz", name="Jazz", venue="Cellar", starts_at_0="2027-01-31", starts_at_1="20:00"
+    )
+    assert boss.post(f"{EVENTS}add/", values).status_code == 302
+    event = Event.objects.get(slug="jazz")
+    assert (event.name, event.venue) == ("Jazz", "Cellar")
+    assert event.starts_at == datetime(2027, 1, 31, 20, tzinfo=UTC)
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("slug", ""),
+        ("slug", "two words"),
+        ("slug", "x" * 101),
+        ("slug", "taken"),
+        ("name", ""),
+        ("name", "x" * 201),
+        ("name", "nul\0"),
+        ("total_seats", "-1"),
+        ("total_seats", "2147483648"),
+        ("total_seats", "1e3"),
+        ("starts_at_0", "tomorrow"),
+    ],
+)
+def test_a_wrong_value_is_shown_at_its_field(boss: Client, field: str, value: str) -> None:
+    EventFactory.create(slug="taken")
+    before = Event.objects.count()
+    answer = boss.post(f"{EVENTS}add/", event_form(**{field: value}))
+    assert field.removesuffix("_0") in errors(answer) or "__all__" in errors(answer)
+    assert Event.objects.count() == before
+
+
+def test_two_who_open_the_same_event_at_once(boss: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    EventFactory.create(slug="new")
+    # As if the other had not been there yet when the form was checked.
+    monkeypatch.setattr(Event, "validate_constraints", lambda *args, **kwargs: None)
+    answer = boss.post(f"{EVENTS}add/", event_form(name="Typed"))
+    assert errors(answer) == {"slug": ["There is an event with this slug already."]}
+    assert 'value="Typed"' in answer.content.decode()
+
+
+def test_every_edit_is_a_change(boss: Client, sold: Event) -> None:
+    values = as_shown(sold) | {
+        "name": "Renamed",
+        "venue": "Hall 2",
+        "starts_at_0": "2027-01-31",
+        "starts_at_1": "20:00",
+        "total_seats": "20",
+    }
+    assert boss.post(page_of(sold), values).status_code == 302
+    sold.refresh_from_db()
+    assert (sold.name, sold.venue) == ("Renamed", "Hall 2")
+    assert sold.starts_at == datetime(2027, 1, 31, 20, tzinfo=UTC)
+    assert history(sold)[1:] == [
+        (2, "edited", 0, "admin:boss"),
+        (3, "capacity", 10, "admin:boss"),
+    ]
+    assert_books(sold, available=17, version=3, reservations=1)
+    logged = LogEntry.objects.get()
+    assert str(sold.pk) == logged.object_id
+    for name in ("Name", "Venue", "Total seats"):
+        assert name in logged.get_change_message()
+
+
+def test_saving_without_a_change_is_none(boss: Client, sold: Event) -> None:
+    assert boss.post(page_of(sold), as_shown(sold)).status_code == 302
+    assert_books(sold, available=7, version=1, reservations=1)
+
+
+def test_a_form_opened_earlier_takes_nothing_back(boss: Client, sold: Event) -> None:
+    mine, yours = as_shown(sold), as_shown(sold)
+    boss.post(page_of(sold), mine | {"total_seats": "20"})
+    boss.post(page_of(sold), yours | {"name": "Renamed"})
+    sold.refresh_from_db()
+    assert (sold.name, sold.total_seats) == ("Renamed", 20)
+
+
+def test_fewer_seats_than_are_sold_are_refused(boss: Client, sold: Event) -> None:
+    values = as_shown(sold) | {"total_seats": "2", "name": "Renamed"}
+    answer = boss.post(page_of(sold), values)
+    assert errors(answer) == {
+        "total_seats": ["The capacity cannot be less than the seats already sold: 3."]
+    }
+    assert 'value="Renamed"' in answer.content.decode()
+    sold.refresh_from_db()
+    assert sold.name == "Node.js Meet-up"
+    assert_books(sold, available=7, version=1, reservations=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_event_is_not_waited_for_for_ever(boss: Client, sold: Event) -> None:
+    with locked(sold), setting("lock_timeout", "100ms"):
+        answer = boss.post(page_of(sold), as_shown(sold) | {"name": "Renamed"})
+    assert errors(answer) == {"__all__": ["Server is too busy, please try again."]}
+    assert 'value="Renamed"' in answer.content.decode()
+    assert_books(sold, available=7, version=1, reservations=1)
+
+
+def test_the_slug_and_the_figures_stay(boss: Client, sold: Event) -> None:
+    forged = {"slug": "other", "available_seats": "99", "version": "0", "reservation_count": "9"}
+    boss.post(page_of(sold), as_shown(sold) | forged)
+    sold.refresh_from_db()
+    assert sold.slug == "node-meetup-2025"
+    assert_books(sold, available=7, version=1, reservations=1)
+
+
+def test_the_page_shows_the_latest_changes(boss: Client, event: Event) -> None:
+    for number in range(21):
+        EventFactory.create(slug=f"other-{number}")
+    event.total_seats = event.available_seats = 100
+    event.save()
+    for number in range(21):
+        reserve(event, partner=f"p{number}")
+    answer = boss.get(page_of(event))
+    versions = [row[0] for row in answer.context["changes"]["rows"]]
+    assert versions == list(range(21, 1, -1))
+    assert f"/admin/reservations/change/?event__id__exact={event.pk}" in answer.content.decode()
+
+
+def test_a_viewer_cannot_edit(login: Login, sold: Event) -> None:
+    viewer = login("view_event")
+    page = viewer.get(page_of(sold))
+    assert page.status_code == 200
+    assert 'name="_save"' not in page.content.decode()
+    assert "Latest changes" not in page.content.decode()
+    assert viewer.post(page_of(sold), as_shown(sold) | {"name": "x"}).status_code == 403
+    assert viewer.post(f"{EVENTS}add/", event_form()).status_code == 403
+    assert_books(sold, available=7, version=1, reservations=1)
+
+
+def test_an_editor_cannot_open(login: Login, sold: Event) -> None:
+    editor = login("view_event", "change_event")
+    assert editor.post(page_of(sold), as_shown(sold) | {"name": "Renamed"}).status_code == 302
+    assert history(sold)[-1] == (2, "edited", 0, "admin:clerk")
+    assert editor.post(f"{EVENTS}add/", event_form()).status_code == 403
