@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run dev test coverage lint typecheck watch format requirements clean
+.PHONY: help run dev test coverage lint typecheck watch format openapi requirements clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  make \1\t/' | expand -t 22
@@ -38,6 +38,7 @@ lint: $(VENV)/.development  ## all that is checked without running the tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn | diff docs/openapi.yaml -
 	DJANGO_DEBUG=0 ALLOWED_HOSTS=tickets.example \
 		SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
@@ -45,6 +46,9 @@ lint: $(VENV)/.development  ## all that is checked without running the tests
 format: $(VENV)/.development  ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+openapi: $(VENV)/.development  ## write docs/openapi.yaml anew
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 requirements: $(VENV)/.development  ## pin requirements*.in anew, with hashes
 	for name in requirements requirements-dev; do \

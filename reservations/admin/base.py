@@ -1,6 +1,6 @@
 """What all pages of the box office have in common."""
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
@@ -50,7 +50,7 @@ class BoxOfficeAdmin(UnfoldModelAdmin[_M], OutsideTransactions[_M]):
     list_disable_select_all = True
     list_filter_submit = True
     # Sorting by what has no index would sort the table.
-    sortable_by = ()
+    sortable_by: ClassVar[tuple[str, ...]] = ()
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

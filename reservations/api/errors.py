@@ -47,7 +47,8 @@ def handle(error: Exception, _context: dict[str, Any]) -> Response:
             log.warning("api.database_unavailable", reason=str(error))
             return _refused(errors.Busy())
         case exceptions.APIException():
-            return Response(_explain(error), status=error.status_code)
+            headers = _SOON if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE else None
+            return Response(_explain(error), status=error.status_code, headers=headers)
         case SuspiciousOperation():
             log.warning("api.suspicious", reason=str(error))
             return Response(_BAD_REQUEST, status=400)

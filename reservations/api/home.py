@@ -3,12 +3,14 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from reservations import queries
+from reservations import errors, queries
 from reservations.api.errors import wants_page
+from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
 from reservations.models import DEFAULT_EVENT
 
@@ -16,6 +18,19 @@ from reservations.models import DEFAULT_EVENT
 class HomeView(APIView):
     """The default event's figures, as JSON or as a page."""
 
+    @extend_schema(
+        operation_id="getHome",
+        summary="Figures of the default event",
+        tags=["Reservations"],
+        parameters=HEADERS,
+        responses={
+            (200, "application/json"): OpenApiResponse(
+                SummarySerializer, "The figures; to a browser, a page"
+            ),
+            (200, "text/html"): str,
+            **refusals(errors.EventNotFound(""), errors.Busy()),
+        },
+    )
     def get(self, request: Request) -> HttpResponse:
         """Show the figures in the form that the client prefers."""
         event = queries.get_event(DEFAULT_EVENT)

@@ -2,6 +2,7 @@
 
 from django.urls import include, path, re_path
 
+from reservations.api.docs import DocsView, SchemaView
 from reservations.api.home import HomeView
 from reservations.api.ops import HealthView, ReadyView
 
@@ -9,6 +10,8 @@ urlpatterns = [
     path("", HomeView.as_view(), name="home"),
     re_path(r"^health/?\Z", HealthView.as_view(), name="health"),
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
+    re_path(r"^api/schema/?\Z", SchemaView.as_view(), name="schema"),
+    re_path(r"^api/docs/?\Z", DocsView.as_view(), name="docs"),
     *(
         path(mount, include("reservations.api.reservations.urls"))
         for mount in ("", "api/", "api/demo/")

@@ -4,6 +4,7 @@ import unicodedata
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 
@@ -13,7 +14,16 @@ from reservations.models import DEFAULT_EVENT, Event, Reservation
 MAX_SEATS = 10
 MAX_PARTNER_LENGTH = 100
 
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_BLANK = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_VISIBLE = f"[^{_CONTROL}{_BLANK}]"
+PARTNER_PATTERN = (
+    f"^[{_BLANK}]*{_VISIBLE}([^{_CONTROL}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
+)
+"""What ``PartnerId`` accepts, as a regular expression for clients."""
 
+
+@extend_schema_field({"type": "string"})
 class Text(serializers.Field[str, Any, str, Any]):
     """A JSON string; a number is not turned into one."""
 
@@ -37,6 +47,7 @@ class EventId(Text):
     }
 
 
+@extend_schema_field({"type": "string", "pattern": PARTNER_PATTERN})
 class PartnerId(Text):
     """A partner's id: 1 to 100 characters after trimming, all of them storable and printable."""
 
@@ -61,6 +72,7 @@ class PartnerId(Text):
         return partner
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_SEATS})
 class Seats(serializers.Field[int, Any, int, Any]):
     """A JSON integer from 1 to 10; 3.0, "3" and true are none."""
 
@@ -90,8 +102,11 @@ class Seats(serializers.Field[int, Any, int, Any]):
 class ReservationRequest(serializers.Serializer[dict[str, Any]]):
     """The body of POST /reservations."""
 
-    partnerId = PartnerId(source="partner")
-    seats = Seats()
+    partnerId = PartnerId(
+        source="partner",
+        help_text=f"1 to {MAX_PARTNER_LENGTH} characters after trimming, no control characters",
+    )
+    seats = Seats(help_text='`"3"`, `3.0` and `true` are refused')
     eventId = EventId(source="event", default=DEFAULT_EVENT)
 
 
@@ -100,7 +115,7 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
 
     reservationId = serializers.UUIDField(source="reservation_id")
     seats = serializers.IntegerField()
-    status = serializers.CharField()
+    status = serializers.ChoiceField(Reservation.Status.choices)
 
 
 class ReservationSerializer(serializers.ModelSerializer[Reservation]):
@@ -109,9 +124,10 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
     reservationId = serializers.UUIDField(source="id")
     eventId = serializers.CharField(source="event.slug")
     partnerId = serializers.CharField(source="partner")
+    seats = serializers.IntegerField()
     createdAt = serializers.DateTimeField(source="created_at")
     # What is confirmed or cancelled expires never.
-    expiresAt = serializers.ReadOnlyField(default=None)
+    expiresAt = serializers.DateTimeField(default=None, read_only=True, allow_null=True)
 
     class Meta:
         model = Reservation
@@ -126,6 +142,7 @@ class ReservationSerializer(serializers.ModelSerializer[Reservation]):
         )
 
 
+@extend_schema_serializer(many=False)
 class SummarySerializer(serializers.ModelSerializer[Event]):
     """An event's figures."""
 
@@ -133,6 +150,7 @@ class SummarySerializer(serializers.ModelSerializer[Event]):
     totalSeats = serializers.IntegerField(source="total_seats")
     availableSeats = serializers.IntegerField(source="available_seats")
     reservationCount = serializers.IntegerField(source="reservation_count")
+    version = serializers.IntegerField()
 
     class Meta:
         model = Event

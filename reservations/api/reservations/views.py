@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from reservations import queries
+from reservations.api.reservations import openapi
 from reservations.api.reservations.serializers import (
     ReservationRequest,
     ReservationSerializer,
@@ -22,6 +24,7 @@ from reservations.models import DEFAULT_EVENT
 ACTOR = "api"
 
 
+@extend_schema_view(list=openapi.SUMMARY, create=openapi.RESERVE)
 class SummaryViewSet(ViewSet):
     """The event's figures, and new reservations."""
 
@@ -43,6 +46,7 @@ class SummaryViewSet(ViewSet):
         )
 
 
+@extend_schema_view(retrieve=openapi.RETRIEVE, destroy=openapi.CANCEL)
 class ReservationViewSet(ViewSet):
     """One reservation."""
 

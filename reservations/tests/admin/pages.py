@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 EVENTS = "/admin/reservations/event/"
@@ -38,5 +37,4 @@ def cancel(client: Client, *ids: object, confirmed: bool = True, **more: str) ->
     data = {"action": "cancel", "_selected_action": [str(each) for each in ids], **more}
     if confirmed:
         data["confirmed"] = "yes"
-    answer: HttpResponse = client.post(RESERVATIONS, data, follow=True)
-    return answer
+    return client.post(RESERVATIONS, data, follow=True)

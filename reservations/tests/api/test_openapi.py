@@ -1,0 +1,149 @@
+"""The OpenAPI document: true, complete, and good for more than reading."""
+
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from hypothesis import given
+from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
+from rest_framework.test import APIClient
+
+from reservations.api.reservations.serializers import PARTNER_PATTERN, PartnerId
+from reservations.models import Event
+from reservations.tests.books import assert_books
+
+DOCUMENT = Path(settings.BASE_DIR, "docs", "openapi.yaml")
+
+
+def test_the_document_is_what_the_code_says_without_a_warning() -> None:
+    out = io.StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    assert out.getvalue() == DOCUMENT.read_text(), "run `make openapi`"
+
+
+def test_it_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None:
+    committed = yaml.safe_load(DOCUMENT.read_text())
+    for accept, content_type in (
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("application/vnd.oai.openapi", "application/vnd.oai.openapi; charset=utf-8"),
+    ):
+        answer = client.get(f"/api/schema{slash}", headers={"accept": accept})
+        assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
+        assert yaml.safe_load(answer.content) == committed
+    assert committed["openapi"].startswith("3.1.")
+
+
+def test_the_page_asks_nobody_else(client: APIClient, slash: str) -> None:
+    answer = client.get(f"/api/docs{slash}", headers={"accept": "text/html"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    assert "<script>" not in page
+    [script] = re.findall(r'src="(/api/docs[^"]*)"', page)
+    answer = client.get(script)
+    assert answer["Content-Type"] == "application/javascript"
+    assert "/api/schema" in answer.content.decode()
+
+
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    paths = yaml.safe_load(DOCUMENT.read_text())["paths"]
+    return [(path, method, each) for path, item in paths.items() for method, each in item.items()]
+
+
+def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
+    assert len(operations()) == 7
+    for path, method, operation in operations():
+        assert {"operationId", "summary", "description"} <= operation.keys(), path
+        for status, answer in operation["responses"].items():
+            where = (path, method, status)
+            assert answer["description"], where
+            assert "X-Request-ID" in answer["headers"], where
+            assert ("Retry-After" in answer["headers"]) == (status == "503"), where
+            assert ("Location" in answer["headers"]) == (status == "201"), where
+            if status >= "400":
+                assert answer["content"]["application/json"]["examples"], where
+
+
+@given(st.text(st.characters(categories=["L", "Z", "Cc"]), max_size=6))
+def test_the_pattern_of_a_partner_is_what_is_accepted(text: str) -> None:
+    try:
+        PartnerId().run_validation(text)
+    except ValidationError:
+        accepted = False
+    else:
+        accepted = True
+    assert bool(re.search(PARTNER_PATTERN, text)) == accepted
+
+
+@pytest.mark.parametrize(("length", "accepted"), [(99, True), (100, True), (101, False)])
+@pytest.mark.parametrize("around", ["", " ", "\n\t", "\u3000"])
+def test_the_pattern_and_the_length(length: int, accepted: bool, around: str) -> None:
+    text = f"{around}{'x' * length}{around}"
+    assert bool(re.search(PARTNER_PATTERN, text)) == accepted
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A client that a public generator made of the document."""
+    folder = tmp_path_factory.mktemp("generated")
+    config = folder / "config.yaml"
+    config.write_text("post_hooks: []\npackage_name_override: generated_client\n")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "openapi_python_client", "generate"),
+            *("--path", DOCUMENT, "--config", config, "--meta", "none", "--fail-on-warning"),
+            *("--output-path", folder / "generated_client"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    sys.path.insert(0, str(folder))
+    yield
+    sys.path.remove(str(folder))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_generated_client_makes_a_reservation(generated: None, event: Event) -> None:
+    models, calls = (
+        import_module(f"generated_client.{name}") for name in ("models", "api.reservations")
+    )
+    transport = httpx.WSGITransport(app=get_wsgi_application())
+    client = import_module("generated_client").Client(
+        "http://testserver", httpx_args={"transport": transport}, raise_on_unexpected_status=True
+    )
+
+    def call(name: str, *arguments: Any, **named: Any) -> Any:
+        operation = import_module(f"{calls.__name__}.{name}")
+        return operation.sync(*arguments, client=client, **named)
+
+    wanted = models.ReservationRequest(partner_id="abc-corp", seats=3)
+    reserved = call("reserve", body=wanted)
+    assert (reserved.seats, reserved.status) == (3, "confirmed")
+    assert_books(event, available=7, version=1, reservations=1)
+
+    seen = call("get_reservation", reserved.reservation_id)
+    assert (seen.partner_id, seen.expires_at) == ("abc-corp", None)
+    assert call("get_summary").available_seats == 7
+
+    denied = call("reserve", body=models.ReservationRequest(partner_id="abc-corp", seats=8))
+    assert isinstance(denied, models.NotEnoughSeats)
+    assert (denied.requested, denied.available_seats) == (8, 7)
+
+    call("cancel_reservation", reserved.reservation_id)
+    assert_books(event, available=10, version=2, reservations=0)
