@@ -193,7 +193,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "reservations.api.openapi.name_the_mounts",
+        "reservations.api.reservations.openapi.link_and_mount",
     ],
     "ENUM_NAME_OVERRIDES": {"ReservationStatus": "reservations.models.Reservation.Status"},
     # The choices explain themselves.

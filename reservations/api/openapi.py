@@ -10,8 +10,6 @@ from rest_framework import exceptions, serializers
 from reservations import errors
 from reservations.api.errors import handle
 
-_MOUNTS = ("/", "/api", "/api/demo")
-
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 
@@ -98,12 +96,3 @@ def choose_one_mount(endpoints: list[Endpoint]) -> list[Endpoint]:
         for path, regex, method, view in endpoints
         if not path.startswith("/api/")
     ]
-
-
-def name_the_mounts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say where else the reservations family is mounted."""
-    for path, operations in result["paths"].items():
-        if path.startswith("/reservations"):
-            for operation in operations.values():
-                operation["servers"] = [{"url": mount} for mount in _MOUNTS]
-    return result

@@ -1,5 +1,6 @@
 """What the OpenAPI document says of the reservations family."""
 
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -21,6 +22,7 @@ from reservations.api.reservations.serializers import (
 from reservations.models import DEFAULT_EVENT
 
 _TAGS = ["Reservations"]
+_MOUNTS = ["/", "/api", "/api/demo"]
 _UUID = "01a1fe49-bd0f-71b7-80a6-fc318d83eb81"
 _ID = OpenApiParameter(
     "reservation_id", UUID, "path", description="As POST /reservations answered it"
@@ -159,3 +161,19 @@ CANCEL = extend_schema(
         ),
     },
 )
+
+
+def link_and_mount(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add what ``extend_schema`` cannot say: what to do with a new id, and the other mounts."""
+    family = {path: item for path, item in result["paths"].items() if path.startswith("/res")}
+    for operations in family.values():
+        for operation in operations.values():
+            operation["servers"] = [{"url": mount} for mount in _MOUNTS]
+    family["/reservations"]["post"]["responses"]["201"]["links"] = {
+        target: {
+            "operationId": target,
+            "parameters": {"reservation_id": "$response.body#/reservationId"},
+        }
+        for target in ("getReservation", "cancelReservation")
+    }
+    return result
