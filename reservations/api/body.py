@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from django.http import UnreadablePostError
 from rest_framework import status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -37,10 +37,13 @@ class JSONObjectParser(BaseParser):
         """Return the object.
 
         Raises:
+            UnsupportedMediaType: the body is compressed.
             PayloadTooLarge: before anything is read, if the client says how long the body is.
             ParseError: the body is no JSON object.
         """
         request: Request = (parser_context or {})["request"]
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("", detail="Request body must not be compressed")
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if length > MAX_BODY_BYTES:
             raise PayloadTooLarge

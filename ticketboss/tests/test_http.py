@@ -4,8 +4,9 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from select import select
 
 import pytest
 
@@ -90,6 +91,29 @@ def test_a_body_whose_chunks_end_too_soon(server: Serving) -> None:
     before = server.request("GET", "/reservations").body
     raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
     assert server.request("GET", "/reservations").body == before
+
+
+def test_a_body_without_an_end(server: Serving) -> None:
+    before = server.request("GET", "/reservations").body
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+        chunk = b"%x\r\n%s\r\n" % (16_384, b" " * 16_384)
+        sent, answer = 0, b"HTTP/1.1 413 "
+        # Who goes on sending may see the connection reset before the answer.
+        with suppress(ConnectionError):
+            while sent < 50_000_000 and not select([connection], [], [], 0)[0]:
+                sent += connection.send(chunk)
+            answer = connection.recv(65536)
+        assert sent < 50_000_000
+        assert answer.startswith(b"HTTP/1.1 413 ")
+    assert server.request("GET", "/reservations").body == before
+
+
+def test_an_old_client_posts(server: Serving) -> None:
+    head = b"POST /reservations HTTP/1.0\r\nContent-Type: application/json\r\n"
+    answer = raw(server, head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    assert b" 201 Created\r\n" in answer
+    assert b" 400 Bad Request\r\n" in raw(server, head + b"\r\n" + BODY)
 
 
 def test_a_header_cannot_say_where_the_application_is(server: Serving) -> None:

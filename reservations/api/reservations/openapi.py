@@ -111,6 +111,7 @@ RESERVE = extend_schema(
             errors.NotEnoughSeats(requested=3, available_seats=2),
             PayloadTooLarge(),
             exceptions.UnsupportedMediaType("text/plain"),
+            exceptions.UnsupportedMediaType("", detail="Request body must not be compressed"),
             errors.Busy(),
             errors.OutcomeUnknown(),
         ),

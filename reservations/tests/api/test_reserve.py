@@ -1,5 +1,6 @@
 """POST /reservations."""
 
+import gzip
 import json
 from typing import Any
 from uuid import UUID
@@ -99,7 +100,13 @@ def test_seats(event: Event, client: APIClient, seats: Any, message: str) -> Non
     assert_books(event, available=10, version=0, reservations=0)
 
 
-@pytest.mark.parametrize("seats", [b"1" + b"0" * 40_000, b"-9" + b"9" * 40_000])
+@pytest.mark.parametrize("seats", [b"1e400", b"-1e400", b"1e-400"])
+def test_numbers_that_are_no_integer(event: Event, client: APIClient, seats: bytes) -> None:
+    answer = post_raw(client, b'{"partnerId": "p", "seats": ' + seats + b"}")
+    assert_invalid(answer, ("seats", "Seats must be an integer"))
+
+
+@pytest.mark.parametrize("seats", [b"1" + b"0" * 400, b"1" + b"0" * 40_000, b"-9" + b"9" * 40_000])
 def test_numbers_too_long_to_parse(event: Event, client: APIClient, seats: bytes) -> None:
     answer = post_raw(client, b'{"partnerId": "p", "seats": ' + seats + b"}")
     message = "Seats must be at least 1" if seats[:1] == b"-" else "Maximum 10 seats per request"
@@ -166,6 +173,7 @@ def test_unknown_event(event: Event, client: APIClient, slug: str) -> None:
         b'{"partnerId": "p", "seats": NaN}',
         b'{"partnerId": "p", "seats": Infinity}',
         b"\xff\xfe",
+        b'{"partnerId": "\xed\xa0\x80", "seats": 1}',
         '{"partnerId": "p", "seats": 1}'.encode("utf-16"),
         b"[" * 20_000,
         b"[" * 20_000 + b"]" * 20_000,
@@ -189,6 +197,23 @@ def test_the_body_is_utf8_whatever_charset_is_claimed(event: Event, client: APIC
     answer = post_raw(client, body, "application/json; charset=latin-1")
     assert answer.status_code == 201
     assert Reservation.objects.get().partner == "Ünïcode"
+
+
+def test_of_equal_keys_the_last_counts(event: Event, client: APIClient) -> None:
+    answer = post_raw(client, b'{"partnerId": "p", "seats": 99, "seats": 1}')
+    assert (answer.status_code, answer.json()["seats"]) == (201, 1)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "gzip, gzip", "x"])
+def test_a_compressed_body(event: Event, client: APIClient, coding: str) -> None:
+    body = gzip.compress(json.dumps(OK).encode())
+    headers = {"content-encoding": coding}
+    answer = client.post("/reservations", body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()) == (
+        415,
+        {"error": "Request body must not be compressed", "code": "unsupported_media_type"},
+    )
+    assert_books(event, available=10, version=0, reservations=0)
 
 
 def test_body_over_64_kib(event: Event, client: APIClient) -> None:
