@@ -1,6 +1,11 @@
-"""How gunicorn serves TicketBoss: ``gunicorn -c ticketboss/gunicorn.conf.py``."""
+"""How gunicorn serves TicketBoss: ``gunicorn --config ticketboss/gunicorn.conf.py``.
+
+What an operator changes comes from the environment (README.md); what is fixed has its reason here.
+"""
 
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
@@ -11,6 +16,8 @@ bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY
 worker_class = "gthread"
 threads = settings.WEB_THREADS
+# Whose X-Forwarded-Proto is believed.
+forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 keepalive = 5
 # Seconds for requests in flight at a stop. With the database's own, a stop stays under 10 s.
 graceful_timeout = 8
@@ -21,3 +28,21 @@ control_socket_disable = True
 # With --reload: Django keeps its templates.
 reload_extra_files = [str(path) for path in settings.BASE_DIR.glob("*/templates/**/*.html")]
 logconfig_dict = settings.LOGGING
+
+# Where the workers write their metrics, for whichever of them is asked for the sum.
+if settings.METRICS_ALLOWED_IPS and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
+
+
+def child_exit(server, worker):
+    """Forget the gauges of a worker that has ended; its counters stay."""
+    if settings.METRICS_ALLOWED_IPS:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Leave nothing behind."""
+    if settings.METRICS_ALLOWED_IPS:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

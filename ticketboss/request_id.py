@@ -9,8 +9,11 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 
+from ticketboss.metrics import REQUEST_SECONDS
+
 log = structlog.get_logger(__name__)
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
@@ -31,12 +34,23 @@ class RequestIdMiddleware:
         started = perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
+            seconds = perf_counter() - started
             log.info(
                 "request",
                 method=request.method,
                 path=escape_uri_path(request.path),
                 status=response.status_code,
-                milliseconds=round((perf_counter() - started) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
+                client=request.META.get("REMOTE_ADDR"),
+                **_forwarded(request),
             )
+        method = request.method if request.method in _METHODS else "other"
+        REQUEST_SECONDS.labels(method, response.status_code).observe(seconds)
         response["X-Request-ID"] = request_id
         return response
+
+
+def _forwarded(request: HttpRequest) -> dict[str, str]:
+    """Return who the client is by what a proxy says, if one does."""
+    sent = request.headers.get("X-Forwarded-For")
+    return {"forwarded_for": sent[:200]} if sent else {}

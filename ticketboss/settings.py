@@ -3,6 +3,8 @@
 ``.env.example`` lists every name with its default; README.md explains them.
 """
 
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,6 +12,7 @@ import django_stubs_ext
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from environs import EnvError, EnvValidationError, FileAwareEnv
+from marshmallow import ValidationError
 from marshmallow.validate import Length, OneOf, Range
 from psycopg import IsolationLevel
 
@@ -26,6 +29,28 @@ def _refuse(reason: object) -> NoReturn:
     raise SystemExit(f"TicketBoss cannot start: {reason}")
 
 
+def _are_hosts(values: list[str]) -> None:
+    if any("/" in value for value in values):
+        raise ValidationError("Must be names like tickets.example, without https://")
+
+
+def _are_origins(values: list[str]) -> None:
+    if not all(re.fullmatch(r"https?://[^/\s]+", value) for value in values):
+        raise ValidationError("Must be origins like https://shop.example, without a path")
+
+
+def _are_networks(values: list[str]) -> None:
+    try:
+        [ip_network(value) for value in values]
+    except ValueError as error:
+        raise ValidationError("Must be addresses or networks like 10.0.0.0/8") from error
+
+
+def _is_header(values: list[str]) -> None:
+    if len(values) not in {0, 2} or not all(values) or not values[0].startswith("HTTP_"):
+        raise ValidationError("Must be a header and its value: HTTP_X_FORWARDED_PROTO,https")
+
+
 # NAME_FILE names a file that holds the value of NAME: for secrets.
 env = FileAwareEnv(strip_whitespace=True)
 
@@ -34,7 +59,7 @@ try:
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
-    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
+    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [], validate=_are_hosts)
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
@@ -49,8 +74,18 @@ try:
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
+    FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+    SECURE_PROXY_SSL_HEADER: tuple[str, ...] | None = (
+        tuple(env.list("SECURE_PROXY_SSL_HEADER", [], validate=_is_header)) or None
+    )
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000)
+    SECURE_COOKIES = env.bool("SECURE_COOKIES", not DEBUG)
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], validate=_are_origins)
+    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], validate=_are_origins)
+    METRICS_ALLOWED_IPS = list(
+        map(ip_network, env.list("METRICS_ALLOWED_IPS", [], validate=_are_networks))
+    )
 except EnvValidationError as error:
     _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
 except (EnvError, ValueError, OSError) as error:
@@ -147,6 +182,7 @@ MIDDLEWARE = [
     "ticketboss.request_id.RequestIdMiddleware",
     "ticketboss.known_host.KnownHostMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "ticketboss.csp.PagePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -269,9 +305,28 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Security -----------------------------------------------------------------------------------
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-# A load balancer asks these over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^ready/?$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+# Asked over plain HTTP, from inside.
+SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^ready/?$", r"^metrics/?$"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+if CORS_ALLOWED_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    CORS_URLS_REGEX = r"^/(?!admin(/|$)|metrics)"
+    CORS_ALLOW_HEADERS = ["accept", "content-type", "x-request-id"]
+    CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
 # Other names under the domain, and the browsers' preload list, are for its owner to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

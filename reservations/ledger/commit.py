@@ -10,6 +10,7 @@ from reservations.ledger.books import Books
 from reservations.ledger.commands import Command, Outcome
 from reservations.ledger.decide import decide
 from reservations.ledger.lock import lock_events
+from reservations.metrics import COMMANDS, TRANSACTION_SECONDS
 from reservations.models import Change
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,22 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         Busy: the database was not to be had in time; certainly nothing was changed.
         OutcomeUnknown: it was lost during COMMIT and could not be asked since.
     """
+    try:
+        with TRANSACTION_SECONDS.time():
+            outcomes = _transact(batch)
+    except Refusal as refusal:
+        _count(batch, [refusal] * len(batch))
+        raise
+    _count(batch, outcomes)
+    return outcomes
+
+
+def _count(batch: Sequence[Command], outcomes: Sequence[Outcome | Refusal]) -> None:
+    for command, outcome in zip(batch, outcomes, strict=True):
+        COMMANDS.labels(type(command).__name__, type(outcome).__name__).inc()
+
+
+def _transact(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     changes: Sequence[Change] = ()
     committing = False
     try:

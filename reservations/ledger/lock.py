@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from django.db.models import Q
 
+from reservations.metrics import LOCK_WAIT_SECONDS
 from reservations.models import Event, is_slug
 
 
@@ -15,4 +16,5 @@ def lock_events(*, slugs: Collection[str] = (), pks: Collection[int] = ()) -> li
     are sure to be as fresh as the lock; read all else by a statement of its own afterwards.
     """
     wanted = Q(slug__in=[slug for slug in slugs if is_slug(slug)]) | Q(pk__in=pks)
-    return list(Event.objects.filter(wanted).select_for_update(no_key=True).order_by("pk"))
+    with LOCK_WAIT_SECONDS.time():
+        return list(Event.objects.filter(wanted).select_for_update(no_key=True).order_by("pk"))

@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from urllib.request import urlopen
 
 import psutil
 
@@ -40,6 +42,14 @@ def manage(home: Path, *arguments: str, **values: str) -> subprocess.CompletedPr
         timeout=90,
         check=False,
     )
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return as soon as ``holds`` does."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 class Answer(NamedTuple):
@@ -104,6 +114,12 @@ class Serving:
             raise ConnectionError(repr(error)) from error
         finally:
             connection.close()
+
+    def text(self, path: str) -> str:
+        """Return the text at ``path``."""
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            body: bytes = answer.read()
+        return body.decode()
 
     def reserve(self, seats: int = 1) -> Answer:
         """Buy seats of the default event."""

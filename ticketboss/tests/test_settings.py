@@ -56,6 +56,14 @@ def test_every_setting_is_in_the_readme() -> None:
         ("DATABASE_URL", "nonsense", "Not a valid database URL"),
         ("DATABASE_URL", "sqlite:///db.sqlite3", "must name a PostgreSQL database"),
         ("SECRET_KEY_FILE", "/nonexistent", "must be a readable file"),
+        ("ALLOWED_HOSTS", "https://tickets.example", "without https://"),
+        ("CORS_ALLOWED_ORIGINS", "shop.example", "origins like https://shop.example"),
+        ("CORS_ALLOWED_ORIGINS", "https://shop.example/", "without a path"),
+        ("CSRF_TRUSTED_ORIGINS", "box.example", "origins like https://shop.example"),
+        ("METRICS_ALLOWED_IPS", "10.0.0.1/8", "addresses or networks like 10.0.0.0/8"),
+        ("METRICS_ALLOWED_IPS", "localhost", "addresses or networks like 10.0.0.0/8"),
+        ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO,https"),
+        ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto,https", "HTTP_X_FORWARDED_PROTO,https"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) -> None:
@@ -80,13 +88,19 @@ def test_production(tmp_path: Path) -> None:
         "ALLOWED_HOSTS",
         "SECURE_SSL_REDIRECT",
         "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+        "SECURE_HSTS_SECONDS",
+        "CORS_ALLOWED_ORIGINS",
+        "METRICS_ALLOWED_IPS",
         DJANGO_DEBUG="0",
         SECRET_KEY_FILE=str(tmp_path / "key"),
         ALLOWED_HOSTS="a.example,b.example",
     )
     assert done.stdout == (
         '{"SECRET_KEY": "secret from a file", "ALLOWED_HOSTS": ["a.example", "b.example"], '
-        '"SECURE_SSL_REDIRECT": true, "SESSION_COOKIE_SECURE": true}\n'
+        '"SECURE_SSL_REDIRECT": true, "SESSION_COOKIE_SECURE": true, '
+        '"CSRF_COOKIE_SECURE": true, "SECURE_HSTS_SECONDS": 31536000, '
+        '"CORS_ALLOWED_ORIGINS": [], "METRICS_ALLOWED_IPS": []}\n'
     )
 
 

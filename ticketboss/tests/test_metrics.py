@@ -1,0 +1,132 @@
+"""/metrics: for those who may, of all workers together."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.test import Client
+from django.utils.timezone import now
+
+from reservations.errors import NotEnoughSeats
+from reservations.tests.factories import EventFactory, reserve
+from ticketboss.tests.programs import ROOT, Serving, wait_until
+
+ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
+
+
+@pytest.fixture
+def allowed(settings: Any) -> None:
+    from ipaddress import ip_network  # noqa: PLC0415
+
+    settings.METRICS_ALLOWED_IPS = [ip_network(each) for each in ALLOWED]
+
+
+def value(text: str, sample: str) -> float:
+    """Return the figure of a sample, 0 if it is not there."""
+    found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def read(client: Client, **extra: Any) -> str:
+    answer = client.get("/metrics", **extra)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    return answer.content.decode()
+
+
+def test_it_is_off_unless_somebody_is_allowed(client: Client) -> None:
+    answer = client.get("/metrics")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("::1", 200),
+        ("::ffff:10.1.2.3", 200),
+        ("10.1.2.4", 404),
+        ("2001:db8::1", 404),
+        ("", 404),
+    ],
+)
+def test_by_address(db: None, allowed: None, client: Client, address: str, status: int) -> None:
+    assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
+    # A proxy on the same machine passes on what comes from everywhere.
+    proxied = client.get("/metrics", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR="127.0.0.1")
+    assert proxied.status_code == 404
+
+
+def test_commands_by_outcome_and_how_long_they_took(
+    db: None, allowed: None, client: Client
+) -> None:
+    event = EventFactory.create(total_seats=2)
+    sold = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
+    refused = 'ticketboss_commands_total{command="Reserve",outcome="NotEnoughSeats"}'
+    timed = ["ticketboss_transaction_seconds_count", "ticketboss_lock_wait_seconds_count"]
+    before = read(client)
+    reserve(event, seats=2)
+    with pytest.raises(NotEnoughSeats):
+        reserve(event)
+    after = read(client)
+    for sample, more in ((sold, 1), (refused, 1), (timed[0], 2), (timed[1], 2)):
+        assert value(after, sample) - value(before, sample) == more, sample
+
+
+def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) -> None:
+    EventFactory.create(slug="over", starts_at=now() - timedelta(days=2))
+    EventFactory.create(slug="later", starts_at=now() + timedelta(days=200))
+    EventFactory.create_batch(99, starts_at=now() + timedelta(days=100))
+    soon = EventFactory.create(slug="soon", starts_at=now() + timedelta(days=1))
+    reserve(soon, seats=3)
+    text = read(client)
+    assert value(text, 'ticketboss_event_available_seats{event="soon"}') == 7
+    assert value(text, 'ticketboss_event_total_seats{event="soon"}') == 10
+    assert text.count("ticketboss_event_available_seats{") == 100
+    assert 'event="over"' not in text
+    assert 'event="later"' not in text
+    assert value(text, "ticketboss_database_up") == 1
+
+
+def test_requests_by_method_and_status(db: None, allowed: None, client: Client) -> None:
+    sample = 'ticketboss_request_seconds_count{method="GET",status="200"}'
+    before = value(read(client), sample)
+    client.get("/health")
+    assert value(read(client), sample) == before + 2
+    client.generic("BREW", "/health")
+    assert 'method="other"' in read(client)
+
+
+@pytest.mark.slow
+def test_the_workers_add_up(migrated_home: Path) -> None:
+    folder = migrated_home.parent
+    with Serving(
+        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", WEB_CONCURRENCY="2", TMPDIR=str(folder)
+    ) as serving:
+        for _ in range(40):
+            assert serving.reserve().status == 201
+        text = serving.text("/metrics")
+        sample = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
+        assert value(text, sample) == 40
+        assert value(text, "ticketboss_pool_max") in {8, 16}  # of the workers asked so far
+        assert value(text, 'ticketboss_event_available_seats{event="node-meetup-2025"}') == 460
+        assert len(list(folder.glob("ticketboss-metrics-*"))) == 1
+        [gunicorn] = psutil.Process(serving.process.pid).children()
+        killed = gunicorn.children()[0]
+        killed.kill()
+        wait_until(lambda: len(set(gunicorn.children()) - {killed}) == 2)
+        assert value(serving.text("/metrics"), sample) == 40
+        serving.stop()
+        assert list(folder.glob("ticketboss-metrics-*")) == []
+
+
+def test_the_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
+    reserve(EventFactory.create())
+    client.get("/health")
+    named = set(re.findall(r"ticketboss_\w+", (ROOT / "docs" / "operations.md").read_text()))
+    text = read(client)
+    assert named
+    assert {name for name in named if name not in text} == set()
