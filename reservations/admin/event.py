@@ -124,7 +124,7 @@ def _latest_changes(event: Event) -> dict[str, Any]:
                 [
                     change.version,
                     change.kind,
-                    f"{change.seats:+}",
+                    f"{change.seats:+}" if change.seats else 0,
                     change.available_seats,
                     change.actor,
                     change.at,
