@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run dev test coverage lint typecheck watch format openapi requirements clean
+.PHONY: help run dev test test-matrix coverage lint typecheck watch format openapi requirements clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  make \1\t/' | expand -t 22
@@ -22,6 +22,9 @@ dev: $(VENV)/.runtime  ## the same, and restart when the code changes
 
 test: $(VENV)/.development  ## run the whole suite on a real PostgreSQL
 	$(BIN)/python -m pytest
+
+test-matrix: $(VENV)/.development  ## the same on Python 3.11 with Django 5.2 and on 3.13 with 6, if they are there
+	$(BIN)/tox run
 
 coverage: $(VENV)/.development  ## run the suite and show what it does not reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
@@ -37,6 +40,7 @@ lint: $(VENV)/.development  ## all that is checked without running the tests
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn | diff docs/openapi.yaml -
 	DJANGO_DEBUG=0 ALLOWED_HOSTS=tickets.example \

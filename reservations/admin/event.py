@@ -25,6 +25,7 @@ class EventForm(forms.ModelForm[Event]):
 
     def clean(self) -> None:
         """Show the refusal where it belongs."""
+        super().clean()
         match self.refusal:
             case CapacityBelowSold() as refusal:
                 self.add_error("total_seats", f"{refusal}: {refusal.sold_seats}.")

@@ -3,7 +3,7 @@
 import re
 
 from django.core.validators import MinValueValidator
-from django.db import IntegrityError, models
+from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from psycopg import errors as psycopg_errors
 
@@ -42,7 +42,8 @@ class EventManager(models.Manager["Event"]):
         """
         event.available_seats = event.total_seats
         try:
-            event.save(force_insert=True)
+            with transaction.atomic():
+                event.save(force_insert=True)
         except IntegrityError as error:
             if isinstance(error.__cause__, psycopg_errors.UniqueViolation):
                 raise EventExists(event.slug) from error
