@@ -31,6 +31,9 @@ _MAX_EVENTS = 100
 REQUEST_SECONDS = Histogram(
     "ticketboss_request_seconds", "HTTP requests, by method and status", ["method", "status"]
 )
+for _method in ("GET", "POST", "DELETE"):
+    # From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
+    REQUEST_SECONDS.labels(_method, 500)
 _POOL_IN_USE = Gauge(
     "ticketboss_pool_in_use", "Database connections in use", multiprocess_mode="livesum"
 )

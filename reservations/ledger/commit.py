@@ -1,6 +1,8 @@
 """One transaction for a batch of commands, and what it means when the database fails it."""
 
 from collections.abc import Sequence
+from itertools import product
+from typing import get_args
 
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
@@ -18,6 +20,10 @@ log = structlog.get_logger(__name__)
 # A lock, statement or pool timeout, a deadlock, a refused or lost connection are operational
 # errors; a connection ended for idling in its transaction, or one to a standby, an internal one.
 _UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
+
+# From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
+for _command, _outcome in product(get_args(Command), (Busy, OutcomeUnknown)):
+    COMMANDS.labels(_command.__name__, _outcome.__name__)
 
 
 def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:

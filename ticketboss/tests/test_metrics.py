@@ -123,6 +123,20 @@ def test_the_workers_add_up(migrated_home: Path) -> None:
         assert list(folder.glob("ticketboss-metrics-*")) == []
 
 
+@pytest.mark.parametrize(
+    "sample",
+    [
+        'ticketboss_commands_total{command="Cancel",outcome="OutcomeUnknown"}',
+        'ticketboss_commands_total{command="Reserve",outcome="Busy"}',
+        'ticketboss_request_seconds_count{method="DELETE",status="500"}',
+    ],
+)
+def test_what_is_paged_on_is_there_from_the_start(
+    db: None, allowed: None, client: Client, sample: str
+) -> None:
+    assert f"\n{sample} " in read(client)
+
+
 def test_the_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
     reserve(EventFactory.create())
     client.get("/health")
