@@ -48,6 +48,7 @@ def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:
     lines = [
         f"TicketBoss   {url}/",
         f"  API        {url}/reservations",
+        f"  API docs   {url}/api/docs",
         f"  Admin      {url}/admin/",
         f"  Database   {database}",
     ]
