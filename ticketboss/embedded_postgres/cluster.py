@@ -27,6 +27,19 @@ _CONNECT_SECONDS = 5
 _PASSING = ('lock file "postmaster.pid" already exists', "pre-existing shared memory block")
 
 
+def _is_alone(connection: psycopg.Connection) -> bool:
+    """Return whether nobody else is connected."""
+    for _ in range(10):
+        others = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        ).fetchone()
+        if others == (0,):
+            return True
+        time.sleep(0.05)  # A session that was just closed is listed for a moment.
+    return False
+
+
 class Cluster:
     """The server whose data lives under ``home``; nothing runs before ``start``."""
 
@@ -92,13 +105,10 @@ class Cluster:
         try:
             self._wait_until_it_answers()
             with self.connect() as connection:
-                others = connection.execute(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-                ).fetchone()
+                unused = _is_alone(connection)
         except psycopg.OperationalError:
             return False
-        return others == (0,) and self.stop()
+        return unused and self.stop()
 
     def _ping(self) -> Ping:
         params = make_conninfo(**self.connection_params(), connect_timeout=_CONNECT_SECONDS)

@@ -90,12 +90,18 @@ def test_kill_9_and_on(filled: Cluster) -> None:
         assert answer(filled) == 3
 
 
+def is_checkpointer(process: psutil.Process) -> bool:
+    try:
+        return "checkpointer" in " ".join(process.cmdline())
+    except psutil.Error:  # It has just ended.
+        return False
+
+
 def test_a_stale_pid_that_looks_alive_is_waited_for(filled: Cluster) -> None:
     """While the old server's processes hang on to its memory, a new one must not start."""
     server = postmaster(filled)
-    left_over = [
-        child for child in server.children() if "checkpointer" in " ".join(child.cmdline())
-    ]
+    left_over = list(filter(is_checkpointer, server.children()))
+    assert left_over
     for process in left_over:
         process.suspend()
     server.send_signal(signal.SIGKILL)
