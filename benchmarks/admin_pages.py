@@ -1,0 +1,152 @@
+"""How much slower the admin's pages get when a thousand reservations become a million."""
+
+import http.cookiejar
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from ticketboss.embedded_postgres.cluster import Cluster  # noqa: E402
+
+FEW, MANY = 1_000, 1_000_000
+ROUNDS = 7
+
+# One a second until now, every thousandth of another event, every hundredth cancelled. The ids are
+# UUIDv7 of these times, as the application makes them.
+FILL = """
+INSERT INTO reservations_event
+    (slug, name, total_seats, available_seats, reservation_count, version)
+    VALUES ('other', 'Other', 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+UPDATE reservations_event SET total_seats = 2000000, available_seats = 2000000;
+INSERT INTO reservations_reservation (id, event_id, partner, seats, status, created_at)
+SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
+        || '7' || substr(md5(i::text), 1, 3) || '8' || substr(md5(i::text), 4, 15))::uuid,
+       (SELECT id FROM reservations_event
+        WHERE slug = CASE WHEN i %% 1000 = 0 THEN 'other' ELSE 'node-meetup-2025' END),
+       'partner-' || i %% 5000, 1, CASE WHEN i %% 100 = 0 THEN 'cancelled' ELSE 'confirmed' END, at
+FROM (SELECT i, now() - i * interval '1 second' AS at FROM generate_series(1, %(rows)s) i) numbered
+ON CONFLICT DO NOTHING;
+INSERT INTO reservations_change
+    (id, event_id, version, kind, seats, available_seats, reservation_id, actor, at)
+SELECT id, event_id, row_number() OVER (PARTITION BY event_id ORDER BY id), 'confirmed', -1, 0, id,
+       'benchmark', created_at
+FROM reservations_reservation;
+"""
+EMPTY = "TRUNCATE reservations_change, reservations_reservation"
+
+
+@contextmanager
+def server(home: Path) -> Iterator[tuple[str, str]]:
+    """Serve; give the address and the first login's password."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = home.parent / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "serve"],
+            cwd=ROOT,
+            env={"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "PORT": str(port)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        while "Booting worker" not in log.read_text() and process.poll() is None:
+            time.sleep(0.1)
+        time.sleep(2)
+        found = re.search(r"admin / (\S+)", log.read_text())
+        if not found:
+            raise SystemExit(log.read_text())
+        yield f"http://127.0.0.1:{port}", found[1]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def log_in(url: str, password: str) -> urllib.request.OpenerDirector:
+    """Return a browser that is logged in."""
+    cookies = http.cookiejar.CookieJar()
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
+    browser.open(f"{url}/admin/login/").read()
+    token = next(cookie.value for cookie in cookies if cookie.name == "csrftoken")
+    form = {"username": "admin", "password": password, "csrfmiddlewaretoken": token}
+    browser.open(f"{url}/admin/login/?next=/admin/", urllib.parse.urlencode(form).encode()).read()
+    return browser
+
+
+def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
+    """Fill the tables; return the pages to look at."""
+    database.execute(EMPTY)
+    with psycopg.ClientCursor(database) as cursor:
+        cursor.execute(FILL, {"rows": rows})
+    database.execute("VACUUM ANALYZE")
+    rows_of_events = database.execute("SELECT slug, id FROM reservations_event").fetchall()
+    events = {slug: pk for slug, pk in rows_of_events}
+    [(oldest, day)] = database.execute(
+        "SELECT id, created_at::date FROM reservations_reservation ORDER BY id LIMIT 1"
+    ).fetchall()
+    hot, other = events["node-meetup-2025"], events["other"]
+    reservations, changes = "/admin/reservations/reservation/", "/admin/reservations/change/"
+    return {
+        "events": "/admin/reservations/event/",
+        "an event with its latest changes": f"/admin/reservations/event/{hot}/change/",
+        "reservations": reservations,
+        "reservations by id": f"{reservations}?q={oldest}",
+        "reservations by partner": f"{reservations}?q=partner-77",
+        "reservations by partner, none": f"{reservations}?q=nobody",
+        "reservations, cancelled": f"{reservations}?status__exact=cancelled",
+        "reservations of the hot event": f"{reservations}?event__id__exact={hot}",
+        "reservations of another event": f"{reservations}?event__id__exact={other}",
+        "reservations of the first day": f"{reservations}?created_at_from={day}"
+        f"&created_at_to={day}",
+        "changes": changes,
+        "changes of the hot event": f"{changes}?event__id__exact={hot}",
+        "changes of another event": f"{changes}?event__id__exact={other}",
+        "changes of a kind, none": f"{changes}?kind__exact=edited",
+    }
+
+
+def measure(browser: urllib.request.OpenerDirector, url: str) -> float:
+    """Return the median of a page's times, in milliseconds."""
+    times = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        browser.open(url).read()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times) * 1000
+
+
+def main() -> None:
+    """Print a table."""
+    with tempfile.TemporaryDirectory(prefix="ticketboss-benchmark-") as folder:
+        Path(folder).chmod(0o755)
+        cluster = Cluster(Path(folder) / "home")
+        times: dict[str, list[float]] = {}
+        with server(Path(folder) / "home") as (url, password):
+            browser = log_in(url, password)
+            with cluster.connect("ticketboss") as database:
+                for rows in (FEW, MANY):
+                    print(f"{rows:,} reservations ...", file=sys.stderr)
+                    for name, path in fill(database, rows).items():
+                        times.setdefault(name, []).append(measure(browser, url + path))
+    print(f"| page | {FEW:,} | {MANY:,} | ratio |\n|---|---|---|---|")
+    for name, (few, many) in times.items():
+        print(f"| {name} | {few:.0f} ms | {many:.0f} ms | {many / few:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
