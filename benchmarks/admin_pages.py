@@ -94,8 +94,9 @@ def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
     with psycopg.ClientCursor(database) as cursor:
         cursor.execute(FILL, {"rows": rows})
     database.execute("VACUUM ANALYZE")
-    rows_of_events = database.execute("SELECT slug, id FROM reservations_event").fetchall()
-    events = {slug: pk for slug, pk in rows_of_events}
+    events: dict[str, int] = dict(
+        database.execute("SELECT slug, id FROM reservations_event").fetchall()
+    )
     [(oldest, day)] = database.execute(
         "SELECT id, created_at::date FROM reservations_reservation ORDER BY id LIMIT 1"
     ).fetchall()
