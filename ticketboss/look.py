@@ -1,0 +1,67 @@
+"""How the admin looks: its name, its colours, its sidebar (https://unfoldadmin.com/docs/)."""
+
+from typing import Any
+
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _page(title: str, icon: str, model: str) -> dict[str, Any]:
+    """Return an entry of the admin's sidebar, for those who may see the ``app_model``."""
+    permission = "{}.view_{}".format(*model.split("_"))
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{model}_changelist"),
+        "permission": lambda request: request.user.has_perm(permission),
+    }
+
+
+UNFOLD = {
+    "SITE_TITLE": "TicketBoss",
+    "SITE_HEADER": "TicketBoss",
+    "SITE_SUBHEADER": "Box office",
+    "SITE_SYMBOL": "confirmation_number",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("reservations/icon.svg"),
+        }
+    ],
+    "STYLES": [lambda request: static("reservations/admin.css")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98% .014 180)",
+            "100": "oklch(95% .05 180)",
+            "200": "oklch(91% .096 180)",
+            "300": "oklch(85% .138 181)",
+            "400": "oklch(77% .152 181)",
+            "500": "oklch(62% .12 181)",
+            "600": "oklch(50% .09 181)",
+            "700": "oklch(45% .08 182)",
+            "800": "oklch(40% .065 184)",
+            "900": "oklch(35% .055 185)",
+            "950": "oklch(26% .045 187)",
+        }
+    },
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": "Box office",
+                "items": [
+                    _page("Events", "event", "reservations_event"),
+                    _page("Reservations", "confirmation_number", "reservations_reservation"),
+                    _page("Changes", "history", "reservations_change"),
+                ],
+            },
+            {
+                "title": "Staff",
+                "items": [
+                    _page("Users", "person", "auth_user"),
+                    _page("Groups", "group", "auth_group"),
+                ],
+            },
+        ]
+    },
+}
