@@ -15,7 +15,7 @@ from marshmallow.validate import Length, OneOf, Range
 from psycopg import IsolationLevel
 
 from ticketboss.logs import logging_config
-from ticketboss.look import UNFOLD as UNFOLD  # Unfold looks for it here.
+from ticketboss.look import UNFOLD  # noqa: F401 (read by Unfold)
 
 # Lets Django's generic classes take their type arguments at run time.
 django_stubs_ext.monkeypatch()
