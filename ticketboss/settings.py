@@ -210,8 +210,12 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "DESCRIPTION": "Sells the seats of an event to many buyers at once, and never one twice. "
-    "Every path works with and without a slash at its end.",
+    "DESCRIPTION": (
+        "Sells the seats of an event to many buyers at once, and never one twice.\n\n"
+        "Every path works with and without a slash at its end. Every refusal is JSON with `error` "
+        "and `code`; besides those listed with each call: 404 `not_found` for an unknown path, "
+        "405 `method_not_allowed` with `Allow`, and 500 `internal_error` for a fault of ours."
+    ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
