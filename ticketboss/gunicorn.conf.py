@@ -11,6 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
 from django.conf import settings
 
+from ticketboss.wire_errors import answer_in_json
+
+answer_in_json()
 wsgi_app = "ticketboss.wsgi:application"
 bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY

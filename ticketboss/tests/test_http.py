@@ -87,6 +87,28 @@ def test_a_request_that_django_cannot_read(server: Serving, request_head: bytes)
     assert answer.endswith(b'{"error":"Bad request","code":"invalid"}')
 
 
+@pytest.mark.parametrize(
+    ("request_head", "status", "code"),
+    [
+        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\n", 414, "uri_too_long"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n", 431, "request_header_fields_too_large"),
+        (b"GET / HTTP/1.1\r\nX: a\0b\r\n", 400, "invalid"),
+        (b"GET / HTTP/9.9\r\n", 400, "invalid"),
+        (b"\xff\xfe\r\n", 400, "invalid"),
+        (POST + b"Content-Length: -1\r\n", 400, "invalid"),
+        (POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400, "invalid"),
+    ],
+)
+def test_what_gunicorn_refuses(
+    server: Serving, request_head: bytes, status: int, code: str
+) -> None:
+    head, _, body = raw(server, request_head + b"Host: localhost\r\n\r\n").partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nX-Request-ID: " in head
+    assert b"\r\nContent-Type: application/json\r\n" in head
+    assert json.loads(body)["code"] == code
+
+
 def test_a_body_whose_chunks_end_too_soon(server: Serving) -> None:
     before = server.request("GET", "/reservations").body
     raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
