@@ -22,4 +22,5 @@ def _write_error(sock: socket.socket, status_int: int, reason: str, _message: st
         f"Content-Length: {len(body)}",
         f"X-Request-ID: {uuid4().hex}",
     )
-    util.write_nonblock(sock, "\r\n".join([*head, "", body]).encode("latin-1"))
+    answer = "\r\n".join([*head, "", body]).encode("latin-1")
+    util.write_nonblock(sock, answer)  # type: ignore[no-untyped-call]
