@@ -228,6 +228,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "ticketboss.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
