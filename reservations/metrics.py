@@ -14,5 +14,7 @@ LOCK_WAIT_SECONDS = Histogram(
     "ticketboss_lock_wait_seconds", "Until the events' locks were granted", buckets=_SECONDS
 )
 TRANSACTION_SECONDS = Histogram(
-    "ticketboss_transaction_seconds", "From BEGIN until COMMIT was answered", buckets=_SECONDS
+    "ticketboss_transaction_seconds",
+    "From asking for a connection until COMMIT was answered",
+    buckets=_SECONDS,
 )

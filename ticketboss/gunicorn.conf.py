@@ -32,9 +32,12 @@ control_socket_disable = True
 reload_extra_files = [str(path) for path in settings.BASE_DIR.glob("*/templates/**/*.html")]
 logconfig_dict = settings.LOGGING
 
-# Where the workers write their metrics, for whichever of them is asked for the sum.
-if settings.METRICS_ALLOWED_IPS and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+# Where the workers write their metrics, for whichever of them is asked for the sum. A master that
+# SIGUSR2 starts inherits this one's environment, but not its folder.
+_owner = str(os.getpid())
+if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
+    os.environ["TICKETBOSS_METRICS_OWNER"] = _owner
 
 
 def child_exit(server, worker):

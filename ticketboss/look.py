@@ -8,12 +8,13 @@ from django.urls import reverse_lazy
 
 def _page(title: str, icon: str, model: str) -> dict[str, Any]:
     """Return an entry of the admin's sidebar, for those who may see the ``app_model``."""
-    permission = "{}.view_{}".format(*model.split("_"))
+    app, name = model.split("_")
+    permissions = [f"{app}.view_{name}", f"{app}.change_{name}"]
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{model}_changelist"),
-        "permission": lambda request: request.user.has_perm(permission),
+        "permission": lambda request: any(map(request.user.has_perm, permissions)),
     }
 
 

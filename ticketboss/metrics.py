@@ -5,28 +5,28 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 
 from django.conf import settings
-from django.core.signals import request_finished
+from django.core.management.base import CommandError
 from django.db import Error
-from django.db.backends.postgresql.base import DatabaseWrapper
-from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
     CollectorRegistry,
-    Gauge,
     Histogram,
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from psycopg_pool import ConnectionPool
 
 from reservations import queries
 from reservations.api import errors
+from ticketboss.first_run import reach_database
 
 _MAX_EVENTS = 100
+# What comes through a proxy has the proxy's address, whoever asks.
+_OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
 REQUEST_SECONDS = Histogram(
     "ticketboss_request_seconds", "HTTP requests, by method and status", ["method", "status"]
@@ -34,20 +34,12 @@ REQUEST_SECONDS = Histogram(
 for _method in ("GET", "POST", "DELETE"):
     # From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
     REQUEST_SECONDS.labels(_method, 500)
-_POOL_IN_USE = Gauge(
-    "ticketboss_pool_in_use", "Database connections in use", multiprocess_mode="livesum"
-)
-_POOL_MAX = Gauge(
-    "ticketboss_pool_max", "Most connections that there may be", multiprocess_mode="livesum"
-)
-_POOL_WAITING = Gauge(
-    "ticketboss_pool_waiting", "Requests that wait for a connection", multiprocess_mode="livesum"
-)
 
 
+@csrf_exempt
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer with all metrics of all workers, if the address may know them."""
-    if not _is_allowed(request):
+    if request.method != "GET" or not _is_allowed(request):
         return errors.not_found(request)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -61,9 +53,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _is_allowed(request: HttpRequest) -> bool:
-    # What comes through a proxy has the proxy's address, and is not for everybody.
     peer = request.META.get("REMOTE_ADDR")
-    if not peer or "X-Forwarded-For" in request.headers:
+    if not peer or any(name in request.headers for name in _OF_PROXIES):
         return False
     address = ip_address(peer)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
@@ -83,34 +74,17 @@ class _Figures(Collector):
             for event in queries.get_upcoming_events(limit=_MAX_EVENTS):
                 seats["available"].add_metric([event.slug], event.available_seats)
                 seats["total"].add_metric([event.slug], event.total_seats)
-            reached = 1
+            up = True
         except Error:
-            reached = 0
-        yield GaugeMetricFamily("ticketboss_database_up", "1 if it could be asked", value=reached)
+            up = _database_answers()
+        yield GaugeMetricFamily("ticketboss_database_up", "1 if the database answers", value=up)
         yield from seats.values()
 
 
-class _PoolGauges:
-    """Keep this process's pool gauges up to date: whenever a connection is taken or given back."""
-
-    def __init__(self) -> None:
-        self.pool: ConnectionPool | None = None
-
-    def taken(self, connection: DatabaseWrapper, **_: object) -> None:
-        pool: ConnectionPool | None = connection.pool
-        self.pool = pool
-        self.update()
-
-    def update(self, **_: object) -> None:
-        if self.pool:
-            stats = self.pool.get_stats()
-            _POOL_IN_USE.set(stats["pool_size"] - stats["pool_available"])
-            _POOL_MAX.set(stats["pool_max"])
-            _POOL_WAITING.set(stats.get("requests_waiting", 0))
-
-
-def watch_the_pool() -> None:
-    """Do so from now on."""
-    gauges = _PoolGauges()
-    connection_created.connect(gauges.taken, weak=False)
-    request_finished.connect(gauges.update, weak=False)
+def _database_answers() -> bool:
+    """Ask without the pool, which may only have no connection to spare."""
+    try:
+        reach_database()
+    except CommandError:
+        return False
+    return True

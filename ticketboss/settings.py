@@ -29,8 +29,8 @@ def _refuse(reason: object) -> NoReturn:
 
 
 def _are_hosts(values: list[str]) -> None:
-    if any("/" in value for value in values):
-        raise ValidationError("Must be names like tickets.example, without https://")
+    if not all(re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\da-fA-F:.]+\]", each) for each in values):
+        raise ValidationError("Must be names like tickets.example, without https:// or a port")
 
 
 def _are_origins(values: list[str]) -> None:
@@ -43,6 +43,11 @@ def _are_networks(values: list[str]) -> None:
         [ip_network(value) for value in values]
     except ValueError as error:
         raise ValidationError("Must be addresses or networks like 10.0.0.0/8") from error
+
+
+def _are_proxies(text: str) -> None:
+    if text != "*":
+        _are_networks([each.strip() for each in text.split(",")])
 
 
 def _is_header(values: list[str]) -> None:
@@ -58,7 +63,7 @@ try:
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
-    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [], validate=_are_hosts)
+    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [], subcast=str.strip, validate=_are_hosts)
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
@@ -73,17 +78,27 @@ try:
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
-    FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1")
+    FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=_are_proxies)
     SECURE_PROXY_SSL_HEADER: tuple[str, ...] | None = (
-        tuple(env.list("SECURE_PROXY_SSL_HEADER", [], validate=_is_header)) or None
+        tuple(env.list("SECURE_PROXY_SSL_HEADER", [], subcast=str.strip, validate=_is_header))
+        or None
     )
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000)
+    SECURE_HSTS_SECONDS = env.int(
+        "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, validate=Range(0)
+    )
     SECURE_COOKIES = env.bool("SECURE_COOKIES", not DEBUG)
-    CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [], validate=_are_origins)
-    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], validate=_are_origins)
+    CSRF_TRUSTED_ORIGINS: list[str] = env.list(
+        "CSRF_TRUSTED_ORIGINS", [], subcast=str.strip, validate=_are_origins
+    )
+    CORS_ALLOWED_ORIGINS: list[str] = env.list(
+        "CORS_ALLOWED_ORIGINS", [], subcast=str.strip, validate=_are_origins
+    )
     METRICS_ALLOWED_IPS = list(
-        map(ip_network, env.list("METRICS_ALLOWED_IPS", [], validate=_are_networks))
+        map(
+            ip_network,
+            env.list("METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=_are_networks),
+        )
     )
 except EnvValidationError as error:
     _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
@@ -95,7 +110,7 @@ if not DEBUG:
         _refuse("SECRET_KEY must be set when DJANGO_DEBUG=0: a long random text")
     if not ALLOWED_HOSTS:
         _refuse("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: host names, separated by commas")
-if _database and _database["ENGINE"] != "django.db.backends.postgresql":
+if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
     _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
 
 ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
@@ -167,7 +182,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ticketboss.request_id.RequestIdMiddleware",
     "ticketboss.known_host.KnownHostMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "ticketboss.https.HTTPSMiddleware",
     "ticketboss.csp.PagePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -176,6 +191,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "ticketboss.unavailable.UnavailableMiddleware",
 ]
 ROOT_URLCONF = "ticketboss.urls"
 WSGI_APPLICATION = "ticketboss.wsgi.application"
@@ -213,8 +229,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "Sells the seats of an event to many buyers at once, and never one twice.\n\n"
         "Every path works with and without a slash at its end. Every refusal is JSON with `error` "
-        "and `code`; besides those listed with each call: 404 `not_found` for an unknown path, "
-        "405 `method_not_allowed` with `Allow`, and 500 `internal_error` for a fault of ours."
+        "and `code`; besides those listed with each call: 400 `invalid` for a Host that is not "
+        "served or a request that is no HTTP, 404 `not_found` for an unknown path, 405 "
+        "`method_not_allowed` with `Allow`, 414 and 431 for an over-long URL or header, and 500 "
+        "`internal_error` for a fault of ours. Plain http may be sent to https with 301 or 308."
     ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
     "POSTPROCESSING_HOOKS": [

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.messages import WARNING
 from django.core.exceptions import ValidationError
 from django.db import DataError
 from django.db.models import Model, QuerySet
@@ -40,7 +41,27 @@ class OutsideTransactions(admin.ModelAdmin[_M]):
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined, no-any-return]
 
 
-class BoxOfficeAdmin(UnfoldModelAdmin[_M], OutsideTransactions[_M]):
+# What lookups raise that somebody has typed into the address.
+_MEANINGLESS = (ValidationError, ValueError, IndexError, OverflowError, TypeError, DataError)
+
+
+class TolerantAdmin(UnfoldModelAdmin[_M]):
+    """Lists that survive any query string."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a list; a query string that means nothing leads to the whole list."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except _MEANINGLESS:
+            if request.method == "GET" and request.GET.keys() <= {ERROR_FLAG}:
+                raise  # Not for what was asked.
+            self.message_user(request, "That was no filter and no selection: here is all.", WARNING)
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+
+
+class BoxOfficeAdmin(TolerantAdmin[_M], OutsideTransactions[_M]):
     """Lists that cost the same with a million rows, and nothing that deletes."""
 
     # Knows a next page, but not how many there are: nothing counts the table.
@@ -51,15 +72,6 @@ class BoxOfficeAdmin(UnfoldModelAdmin[_M], OutsideTransactions[_M]):
     list_filter_submit = True
     # Sorting by what has no index would sort the table.
     sortable_by: ClassVar[tuple[str, ...]] = ()
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show a list; a query string that means nothing leads to the whole list."""
-        try:
-            return super().changelist_view(request, extra_context)
-        except (ValidationError, DataError):
-            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[_M], search_term: str

@@ -22,6 +22,7 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         "at",
         "reservation_id",
     )
+    fields = readonly_fields = (*list_display[:-1], "reservation")
     list_filter = (("event", AutocompleteSelectFilter), ("kind", ChoicesDropdownFilter))
     list_select_related = ("event",)
 

@@ -1,6 +1,7 @@
 """Events in the admin."""
 
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -8,6 +9,7 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.decorators import display
 
 from reservations.admin.base import BoxOfficeAdmin, actor
@@ -24,8 +26,21 @@ class EventForm(forms.ModelForm[Event]):
     refusal: Refusal | None = None
 
     def clean(self) -> None:
-        """Show the refusal where it belongs."""
+        """Refuse to overwrite what somebody else has changed; show the ledger's refusal."""
         super().clean()
+        for name in self.changed_data:
+            if self._changed_meanwhile(name):
+                self.add_error(name, "Somebody has changed this meanwhile: load the page again.")
+        self._show_refusal()
+
+    def _changed_meanwhile(self, name: str) -> bool:
+        bound = self[name]
+        shown = bound.field.hidden_widget().value_from_datadict(
+            self.data, self.files, bound.html_initial_name
+        )
+        return shown is not None and bound.field.has_changed(bound.initial, shown)
+
+    def _show_refusal(self) -> None:
         match self.refusal:
             case CapacityBelowSold() as refusal:
                 self.add_error("total_seats", f"{refusal}: {refusal.sold_seats}.")
@@ -68,6 +83,10 @@ class EventAdmin(BoxOfficeAdmin[Event]):
         """Let the form remember what it showed, to tell what its user has changed since."""
         return super().formfield_for_dbfield(db_field, request, show_hidden_initial=True, **kwargs)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with an empty form, whatever the query string says."""
+        return {}
+
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show or save a form; if it is refused, show it again with all that was typed."""
         try:
@@ -108,6 +127,11 @@ class EventAdmin(BoxOfficeAdmin[Event]):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
+def _link(reservation_id: UUID) -> str:
+    url = reverse("admin:reservations_reservation_change", args=[reservation_id])
+    return format_html('<a href="{}">{}</a>', url, reservation_id)
+
+
 def _latest_changes(event: Event) -> dict[str, Any]:
     changes = event.changes.order_by("-version")[:_SHOWN_CHANGES]
     url = reverse("admin:reservations_change_changelist")
@@ -123,7 +147,7 @@ def _latest_changes(event: Event) -> dict[str, Any]:
                     change.available_seats,
                     change.actor,
                     change.at,
-                    change.reservation_id or "",
+                    _link(change.reservation_id) if change.reservation_id else "",
                 ]
                 for change in changes
             ],

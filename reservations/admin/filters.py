@@ -3,7 +3,7 @@
 from datetime import datetime, time, timedelta
 
 from django import forms
-from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -15,12 +15,12 @@ class DayRangeFilter(RangeDateFilter):
     """From one day to another, both included, in the server's time zone."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
-        """Return the rows of these days.
-
-        Raises:
-            IncorrectLookupParameters: what was given is no date.
-        """
-        start, end = self._midnight("from"), self._midnight("to", days=1)
+        """Return the rows of these days; none, and say why, if one of them is no date."""
+        try:
+            start, end = self._midnight("from"), self._midnight("to", days=1)
+        except (ValidationError, OverflowError):
+            messages.error(request, "That is no date: write it like 2026-11-21.")
+            return queryset.none()
         if start:
             queryset = queryset.filter(**{f"{self.field_path}__gte": start})
         if end:
@@ -29,8 +29,5 @@ class DayRangeFilter(RangeDateFilter):
 
     def _midnight(self, end: str, *, days: int = 0) -> datetime | None:
         given = self.used_parameters.get(f"{self.parameter_name}_{end}")
-        try:
-            day = forms.DateField(required=False).clean(given)
-            return make_aware(datetime.combine(day + timedelta(days), time.min)) if day else None
-        except (ValidationError, OverflowError) as error:
-            raise IncorrectLookupParameters from error
+        day = forms.DateField(required=False).clean(given)
+        return make_aware(datetime.combine(day + timedelta(days), time.min)) if day else None

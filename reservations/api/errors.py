@@ -8,6 +8,7 @@ import structlog
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -49,6 +50,8 @@ def handle(error: Exception, _context: dict[str, Any]) -> Response:
         case exceptions.APIException():
             headers = _SOON if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE else None
             return Response(_explain(error), status=error.status_code, headers=headers)
+        case Http404():
+            return Response(_NOT_FOUND, status=status.HTTP_404_NOT_FOUND)
         case SuspiciousOperation():
             log.warning("api.suspicious", reason=str(error))
             return Response(_BAD_REQUEST, status=400)
@@ -57,6 +60,7 @@ def handle(error: Exception, _context: dict[str, Any]) -> Response:
 
 
 _BAD_REQUEST: Body = {"error": "Bad request", "code": "invalid"}
+_NOT_FOUND: Body = {"error": "Not found", "code": "not_found"}
 _INTERNAL: Body = {"error": "Internal server error", "code": "internal_error"}
 
 
@@ -110,7 +114,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """Answer an unknown route."""
     if wants_page(request):
         return defaults.page_not_found(request, exception or Http404())
-    return _json({"error": "Not found", "code": "not_found"}, 404)
+    return _json(_NOT_FOUND, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -118,6 +122,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if wants_page(request):
         return defaults.server_error(request)
     return _json(_INTERNAL, 500)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer while the database cannot be had."""
+    refused = _refused(errors.Busy())
+    if wants_page(request):
+        response = render(request, "reservations/unavailable.html", status=refused.status_code)
+    else:
+        response = _json(refused.data, refused.status_code)
+    response["Retry-After"] = refused["Retry-After"]
+    return response
 
 
 def _json(body: Body, status_code: int) -> JsonResponse:

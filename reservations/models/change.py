@@ -62,4 +62,4 @@ class Change(models.Model):
         ordering: ClassVar = ["event", "-version"]
 
     def __str__(self) -> str:
-        return f"{self.event_id} v{self.version} {self.kind}"
+        return f"{self.event.slug} v{self.version} {self.kind}"

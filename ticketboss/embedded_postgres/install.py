@@ -146,6 +146,7 @@ def _unprivileged_user() -> str:
 
 def _reachable(place: Path) -> bool:
     """Return whether every user may go into ``place``, as far as it exists."""
+    place = place.resolve()
     existing = [folder for folder in (place, *place.parents) if folder.is_dir()]
     return all(folder.stat().st_mode & 0o001 for folder in existing)
 

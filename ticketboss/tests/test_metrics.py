@@ -2,11 +2,14 @@
 
 import re
 from datetime import timedelta
+from importlib import import_module
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils.timezone import now
 
@@ -19,8 +22,6 @@ ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
 
 @pytest.fixture
 def allowed(settings: Any) -> None:
-    from ipaddress import ip_network  # noqa: PLC0415
-
     settings.METRICS_ALLOWED_IPS = [ip_network(each) for each in ALLOWED]
 
 
@@ -56,8 +57,28 @@ def test_it_is_off_unless_somebody_is_allowed(client: Client) -> None:
 def test_by_address(db: None, allowed: None, client: Client, address: str, status: int) -> None:
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
     # A proxy on the same machine passes on what comes from everywhere.
-    proxied = client.get("/metrics", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR="127.0.0.1")
-    assert proxied.status_code == 404
+    for header in ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA"):
+        extra: dict[str, Any] = {"REMOTE_ADDR": address, f"HTTP_{header}": "127.0.0.1"}
+        proxied = client.get("/metrics", **extra)
+        assert proxied.status_code == 404
+
+
+def test_it_is_only_read(allowed: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/metrics")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pool_without_a_connection_to_spare_is_no_lost_database(
+    allowed: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time_out(**_: object) -> None:
+        raise OperationalError("couldn't get a connection after 3.00 sec")
+
+    monkeypatch.setattr("reservations.queries.get_upcoming_events", time_out)
+    assert value(read(client), "ticketboss_database_up") == 1
+    monkeypatch.setitem(connection.settings_dict, "NAME", "not_there")
+    assert value(read(client), "ticketboss_database_up") == 0
 
 
 def test_commands_by_outcome_and_how_long_they_took(
@@ -118,9 +139,28 @@ def test_the_workers_add_up(migrated_home: Path) -> None:
         killed = gunicorn.children()[0]
         killed.kill()
         wait_until(lambda: len(set(gunicorn.children()) - {killed}) == 2)
-        assert value(serving.text("/metrics"), sample) == 40
+        for _ in range(20):
+            serving.request("GET", "/reservations")
+        text = serving.text("/metrics")
+        assert value(text, sample) == 40
+        assert value(text, "ticketboss_pool_max") in {8, 16}
+        [figures] = folder.glob("ticketboss-metrics-*")
+        assert list(figures.glob("counter_*"))
+        assert not list(figures.glob(f"gauge_*_{killed.pid}.db"))
         serving.stop()
-        assert list(folder.glob("ticketboss-metrics-*")) == []
+        assert not figures.exists()
+
+
+@pytest.mark.slow
+def test_a_folder_of_somebody_else_is_left_alone(migrated_home: Path) -> None:
+    theirs = migrated_home.parent / "theirs"
+    theirs.mkdir()
+    (theirs / "notes").touch()
+    with Serving(
+        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", PROMETHEUS_MULTIPROC_DIR=str(theirs)
+    ) as serving:
+        assert value(serving.text("/metrics"), "ticketboss_database_up") == 1
+    assert [each.name for each in theirs.iterdir()] == ["notes"]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +180,7 @@ def test_what_is_paged_on_is_there_from_the_start(
 def test_the_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
     reserve(EventFactory.create())
     client.get("/health")
+    import_module("ticketboss.pool_metrics")  # As the app does when /metrics is on.
     document = (ROOT / "docs" / "operations.md").read_text()
     section = document.partition("\n## Watch it\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"ticketboss_\w+", section))

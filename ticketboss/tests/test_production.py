@@ -49,6 +49,13 @@ def test_plain_http_is_sent_to_https(server: Serving) -> None:
         assert answer.headers["Location"] == "https://tickets.example/reservations"
 
 
+def test_what_is_not_read_only_is_sent_on_as_it_is(server: Serving) -> None:
+    for method, path in (("POST", "/reservations"), ("DELETE", "/reservations/x")):
+        answer = ask(server, method, path, Host="tickets.example")
+        assert answer.status == 308
+        assert answer.headers["Location"] == f"https://tickets.example{path}"
+
+
 @pytest.mark.parametrize("header", ["X_Forwarded_Proto", "X_Scheme"])
 def test_a_trusted_proxy_is_believed(server: Serving, header: str) -> None:
     answer = ask(server, "GET", "/reservations", Host="tickets.example", **{header: "https"})
@@ -156,9 +163,8 @@ def test_only_named_proxies_are_believed(migrated_home: Path) -> None:
         ALLOWED_HOSTS="tickets.example",
         FORWARDED_ALLOW_IPS="10.9.8.7",
     ) as server:
-        for header in ("X_Forwarded_Proto", "X_Scheme"):
-            answer = ask(server, "GET", "/", Host="tickets.example", **{header: "https"})
-            assert answer.status == 301
+        answer = ask(server, "GET", "/", Host="tickets.example", X_Forwarded_Proto="https")
+        assert answer.status == 301
 
 
 def test_cors_is_off_by_default(db: None) -> None:

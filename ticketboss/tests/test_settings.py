@@ -57,6 +57,12 @@ def test_every_setting_is_in_the_readme() -> None:
         ("DATABASE_URL", "sqlite:///db.sqlite3", "must name a PostgreSQL database"),
         ("SECRET_KEY_FILE", "/nonexistent", "must be a readable file"),
         ("ALLOWED_HOSTS", "https://tickets.example", "without https://"),
+        ("ALLOWED_HOSTS", "tickets.example:8000", "without https:// or a port"),
+        ("ALLOWED_HOSTS", "a b", "names like tickets.example"),
+        ("ALLOWED_HOSTS", ",", "names like tickets.example"),
+        ("FORWARDED_ALLOW_IPS", "proxy", "addresses or networks like 10.0.0.0/8"),
+        ("SECURE_HSTS_SECONDS", "-1", "greater than or equal to 0"),
+        ("DATABASE_URL", "postgresql://", "must name a PostgreSQL database"),
         ("CORS_ALLOWED_ORIGINS", "shop.example", "origins like https://shop.example"),
         ("CORS_ALLOWED_ORIGINS", "https://shop.example/", "without a path"),
         ("CSRF_TRUSTED_ORIGINS", "box.example", "origins like https://shop.example"),
@@ -94,13 +100,16 @@ def test_production(tmp_path: Path) -> None:
         "METRICS_ALLOWED_IPS",
         DJANGO_DEBUG="0",
         SECRET_KEY_FILE=str(tmp_path / "key"),
-        ALLOWED_HOSTS="a.example,b.example",
+        CORS_ALLOWED_ORIGINS="https://a.example, http://b.example:81",
+        METRICS_ALLOWED_IPS="10.0.0.0/8, ::1",
+        ALLOWED_HOSTS="a.example, b.example",
     )
     assert done.stdout == (
         '{"SECRET_KEY": "secret from a file", "ALLOWED_HOSTS": ["a.example", "b.example"], '
         '"SECURE_SSL_REDIRECT": true, "SESSION_COOKIE_SECURE": true, '
         '"CSRF_COOKIE_SECURE": true, "SECURE_HSTS_SECONDS": 31536000, '
-        '"CORS_ALLOWED_ORIGINS": [], "METRICS_ALLOWED_IPS": []}\n'
+        '"CORS_ALLOWED_ORIGINS": ["https://a.example", "http://b.example:81"], '
+        '"METRICS_ALLOWED_IPS": ["10.0.0.0/8", "::1/128"]}\n'
     )
 
 

@@ -32,9 +32,15 @@ _FAULTS = [
     ("seats", Seats.default_error_messages["too_many"]),
     ("seats", Seats.default_error_messages["invalid"]),
     ("partnerId", PartnerId.default_error_messages["required"]),
+    ("partnerId", PartnerId.default_error_messages["invalid"]),
     ("partnerId", PartnerId.default_error_messages["too_long"]),
     ("partnerId", PartnerId.default_error_messages["unprintable"]),
     ("eventId", EventId.default_error_messages["invalid"]),
+]
+_MALFORMED = [
+    "Request body must be valid JSON in UTF-8",
+    "Request body must be a JSON object",
+    "Request body ended before its Content-Length",
 ]
 _UNKNOWN_EVENT = errors.EventNotFound("")
 
@@ -106,7 +112,7 @@ RESERVE = extend_schema(
         ),
         **refusals(
             *(exceptions.ValidationError({field: [text]}) for field, text in _FAULTS),
-            exceptions.ParseError("Request body must be valid JSON in UTF-8"),
+            *map(exceptions.ParseError, _MALFORMED),
             _UNKNOWN_EVENT,
             errors.NotEnoughSeats(requested=3, available_seats=2),
             PayloadTooLarge(),

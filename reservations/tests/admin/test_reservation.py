@@ -27,6 +27,12 @@ def test_search_by_partner(boss: Client, event: Event, query: str, found: int) -
     assert len(shown(boss.get(f"{RESERVATIONS}?q={query}"))) == found
 
 
+def test_search_by_a_partner_whose_id_is_a_uuid(boss: Client, event: Event) -> None:
+    partner = str(uuid4())
+    pk = reserve(event, partner=partner)
+    assert [row.pk for row in shown(boss.get(RESERVATIONS, {"q": partner}))] == [pk]
+
+
 def test_search_by_id(boss: Client, event: Event) -> None:
     reserve(event)
     pk = reserve(event)
@@ -56,6 +62,16 @@ def test_the_days_of_a_range_are_included(boss: Client, event: Event) -> None:
     assert {row.partner for row in shown(answer)} == {"day-10", "day-11"}
 
 
+@pytest.mark.parametrize("typed", ["21.11.2026", "nonsense", "9999-12-31"])
+def test_a_day_that_is_none_shows_nothing_and_says_so(
+    boss: Client, event: Event, typed: str
+) -> None:
+    reserve(event)
+    answer = boss.get(f"{RESERVATIONS}?created_at_to={typed}&status__exact=confirmed")
+    assert shown(answer) == []
+    assert "That is no date: write it like 2026-11-21." in messages(answer)
+
+
 def test_newest_first(boss: Client, event: Event) -> None:
     made = [reserve(event) for _ in range(3)]
     assert [row.pk for row in shown(boss.get(RESERVATIONS))] == made[::-1]
@@ -68,6 +84,15 @@ def test_a_cancel_asks_first(boss: Client, event: Event) -> None:
     assert "Cancel 2 reservations and return 5 seats?" in page
     assert all(f'value="{pk}"' in page for pk in pks)
     assert_books(event, available=5, version=2, reservations=2)
+
+
+def test_what_is_cancelled_already_is_not_asked_about(boss: Client, event: Event) -> None:
+    gone, live = reserve(event, seats=2), reserve(event, seats=3)
+    cancel(boss, gone)
+    page = cancel(boss, gone, live, confirmed=False).content.decode()
+    assert "Cancel 1 reservation and return 3 seats?" in page
+    answer = cancel(boss, gone, uuid4(), confirmed=False)
+    assert messages(answer) == ["None of these is confirmed any more."]
 
 
 def test_a_cancel_returns_the_seats(boss: Client, event: Event) -> None:
@@ -105,7 +130,7 @@ def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
     data = {
         "action": "cancel",
         "confirmed": "yes",
-        "_selected_action": [str(gone), str(live), str(live), str(nowhere)],
+        "_selected_action": [str(gone), str(live), str(live).upper(), str(nowhere)],
     }
     answer = boss.post(f"{RESERVATIONS}?status__exact=confirmed", data, follow=True)
     assert messages(answer) == [
@@ -151,6 +176,12 @@ def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event)
     for confirmed in (True, False):
         assert "return" not in " ".join(messages(cancel(viewer, pk, confirmed=confirmed)))
     assert_books(event, available=9, version=1, reservations=1)
+
+
+def test_who_may_see_no_event_is_not_asked_for_one(login: Login, event: Event) -> None:
+    clerk = login("view_reservation")
+    filters = [each.title for each in clerk.get(RESERVATIONS).context["cl"].filter_specs]
+    assert filters == ["status", "created at"]
 
 
 def test_a_clerk_may_cancel(login: Login, event: Event) -> None:

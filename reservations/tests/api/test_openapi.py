@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
@@ -37,6 +38,8 @@ def test_it_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None
     committed = yaml.safe_load(DOCUMENT.read_text())
     for accept, content_type in (
         ("*/*", "application/json"),
+        ("text/html", "application/json"),
+        ("application/xml", "application/json"),
         ("application/json", "application/json"),
         ("application/vnd.oai.openapi", "application/vnd.oai.openapi; charset=utf-8"),
     ):
@@ -44,6 +47,20 @@ def test_it_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None
         assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
         assert yaml.safe_load(answer.content) == committed
     assert committed["openapi"].startswith("3.1.")
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+@pytest.mark.parametrize("query", ["format=bogus", "format=%00", "format=yaml", "version=9"])
+def test_an_odd_query_string_is_no_crash(client: APIClient, path: str, query: str) -> None:
+    assert client.get(f"{path}?{query}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_other_methods(client: APIClient, path: str, method: str) -> None:
+    answer = getattr(client, method)(path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in answer["Allow"]
 
 
 def test_the_page_asks_nobody_else(client: APIClient, slash: str) -> None:
@@ -78,6 +95,7 @@ def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
                 assert answer["content"]["application/json"]["examples"], where
 
 
+@hypothesis_settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "Z", "Cc"]), max_size=6))
 def test_the_pattern_of_a_partner_is_what_is_accepted(text: str) -> None:
     try:
