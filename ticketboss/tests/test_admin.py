@@ -2,9 +2,11 @@
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import OperationalError
 from django.test import Client
 
 from reservations.tests.admin.conftest import Login, boss, login  # noqa: F401 (fixtures)
+from ticketboss.admin import UserAdmin
 
 USERS = "/admin/auth/user/"
 PROFILE = {"username": "clerk", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
@@ -54,6 +56,26 @@ def test_a_superuser_may(boss: Client, login: Login) -> None:  # noqa: F811
     assert boss.post(f"{USERS}{user.pk}/change/", PROFILE | POWERS).status_code == 302
     user.refresh_from_db()
     assert user.is_superuser
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [("text/html", "text/html; charset=utf-8"), ("*/*", "application/json")],
+)
+def test_without_a_database_a_page_says_so(
+    boss: Client,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    accept: str,
+    content_type: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OperationalError("connection refused at db.internal")
+
+    monkeypatch.setattr(UserAdmin, "get_queryset", fail)
+    answer = boss.get(USERS, headers={"accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (503, content_type)
+    assert answer["Retry-After"] == "1"
+    assert "db.internal" not in answer.content.decode()
 
 
 @pytest.mark.parametrize("url", [f"{USERS}?username=%00", "/admin/auth/group/?name=%00"])
