@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+import structlog
 from django.contrib import admin
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import ERROR_FLAG
@@ -12,6 +13,8 @@ from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.paginator import InfinitePaginator
+
+log = structlog.get_logger(__name__)
 
 _M = TypeVar("_M", bound=Model)
 
@@ -54,9 +57,10 @@ class TolerantAdmin(UnfoldModelAdmin[_M]):
         """Show a list; a query string that means nothing leads to the whole list."""
         try:
             return super().changelist_view(request, extra_context)
-        except _MEANINGLESS:
+        except _MEANINGLESS as error:
             if request.method == "GET" and request.GET.keys() <= {ERROR_FLAG}:
                 raise  # Not for what was asked.
+            log.warning("admin.meaningless", path=request.path, reason=repr(error))
             self.message_user(request, "That was no filter and no selection: here is all.", WARNING)
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
