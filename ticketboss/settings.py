@@ -182,7 +182,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "ticketboss.request_id.RequestIdMiddleware",
     "ticketboss.known_host.KnownHostMiddleware",
-    "ticketboss.https.HTTPSMiddleware",
+    "ticketboss.keep_method.KeepMethodMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "ticketboss.csp.PagePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
