@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -48,7 +49,8 @@ def test_a_backup_is_restored_and_proven(migrated_home: Path, folder: Path) -> N
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        (folder / "python").write_text(f'#!/bin/sh\ncd {ROOT}\nexec {sys.executable} "$@"\n')
+        root, executable = quote(str(ROOT)), quote(sys.executable)
+        (folder / "python").write_text(f'#!/bin/sh\ncd {root}\nexec {executable} "$@"\n')
         (folder / "python").chmod(0o755)
         run(back_up)
         serving.reserve(1)  # Sold after the backup.
