@@ -25,7 +25,7 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 # What cannot start is no image. The bytecode stays, which the user below may not write: without
 # it, a start takes three times as long.
-RUN export SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build \
+RUN export SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build \
     && gunicorn --config ticketboss/gunicorn.conf.py --check-config \
     && python manage.py check
 # A number, so that an orchestrator can see that it is not root.
