@@ -9,28 +9,97 @@ from uuid_utils.compat import uuid7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """What makes a command safe to repeat: its second run has the outcome of the first.
+
+    A ``key`` is unique within its ``scope``. The ``fingerprint`` (SHA-256 in hex) tells whether
+    the same was asked; if not, the command is refused with ``IdempotencyKeyReused``.
+    """
+
+    scope: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     """Sell ``seats`` (at least 1) seats of the event with slug ``event`` to ``partner``.
 
-    Refused with ``EventNotFound`` or ``NotEnoughSeats``.
+    With ``hold_seconds`` they are only held for so long, to be confirmed. ``expected_version`` and
+    ``if_match`` name versions that the event must have once its expired holds are released.
+
+    Refused with ``EventNotFound``, ``PreconditionFailed``, ``VersionConflict`` or
+    ``NotEnoughSeats``.
     """
 
     event: str
     partner: str
     seats: int
     actor: str
+    hold_seconds: int | None = None
+    expected_version: int | None = None
+    if_match: frozenset[int] | None = None
+    retry: Retry | None = None
     reservation_id: UUID = field(default_factory=uuid7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
-    """Cancel a confirmed reservation and return its seats.
+class Confirm:
+    """Make a held reservation a confirmed one; one that is confirmed already stays so.
 
-    Refused with ``ReservationNotFound``, also when it is cancelled already.
+    Refused with ``HoldExpired``, ``ReservationNotFound`` or ``PartOfBooking``.
     """
 
     reservation_id: UUID
     actor: str
+    retry: Retry | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Cancel a held or confirmed reservation and return its seats.
+
+    Refused with ``ReservationNotFound``, also when it is cancelled or expired already, or with
+    ``PartOfBooking``.
+    """
+
+    reservation_id: UUID
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingItem:
+    """``seats`` (at least 1) seats of the event with slug ``event``."""
+
+    event: str
+    seats: int
+    reservation_id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Sell all ``items``, no event twice among them, to one customer, or none of them.
+
+    Refused with ``EventNotFound`` or ``InsufficientSeats``.
+    """
+
+    customer_email: str
+    items: tuple[BookingItem, ...]
+    actor: str
+    retry: Retry | None = None
+    booking_id: UUID = field(default_factory=uuid7)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelBooking:
+    """Cancel a booking whole and return its seats.
+
+    Refused with ``BookingNotFound`` or ``BookingAlreadyCancelled``.
+    """
+
+    booking_id: UUID
+    actor: str
+    retry: Retry | None = None
 
 
 class Edits(TypedDict, total=False):
@@ -47,7 +116,7 @@ class Edits(TypedDict, total=False):
 class EditEvent:
     """Give the event with slug ``event`` new values, all of them or none.
 
-    Refused with ``EventNotFound``, or ``CapacityBelowSold`` when more seats are sold already.
+    Refused with ``EventNotFound``, or ``CapacityBelowSold`` when more seats are taken already.
     """
 
     event: str
@@ -55,16 +124,40 @@ class EditEvent:
     actor: str
 
 
-Command = Reserve | Cancel | EditEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHolds:
+    """Release the expired holds of the event with slug ``event``, as every command does first.
+
+    Refused with ``EventNotFound``.
+    """
+
+    event: str
+
+
+Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """The seats are sold."""
+    """The seats are sold, or held until ``expires_at``."""
 
     reservation_id: UUID
     seats: int
+    status: Literal["confirmed", "held"] = "confirmed"
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The reservation is confirmed."""
+
+    reservation_id: UUID
+    event: str
+    partner: str
+    seats: int
+    created_at: datetime
     status: Literal["confirmed"] = "confirmed"
+    expires_at: None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +169,37 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class BookedItem:
+    """Seats of one event in a booking."""
+
+    event: str
+    event_name: str
+    seats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The seats are sold."""
+
+    booking_id: UUID
+    customer_email: str
+    created_at: datetime
+    items: tuple[BookedItem, ...]
+    status: Literal["confirmed"] = "confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class BookingCancelled:
+    """The seats are available again."""
+
+    booking_id: UUID
+    customer_email: str
+    created_at: datetime
+    items: tuple[BookedItem, ...]
+    status: Literal["cancelled"] = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
 class Edited:
     """The event has its new values, and these seats."""
 
@@ -83,4 +207,9 @@ class Edited:
     available_seats: int
 
 
-Outcome = Reserved | Cancelled | Edited
+@dataclass(frozen=True, slots=True)
+class HoldsReleased:
+    """No expired hold keeps seats of the event."""
+
+
+Outcome = Reserved | Confirmed | Cancelled | Booked | BookingCancelled | Edited | HoldsReleased
