@@ -11,6 +11,9 @@ from uuid import UUID
 class Refusal(Exception):
     """The request was refused"""
 
+    replayed: bool = False
+    """Whether it was refused to an earlier command with the same idempotency key."""
+
     def __str__(self) -> str:
         return inspect.getdoc(type(self)) or type(self).__name__
 

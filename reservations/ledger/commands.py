@@ -137,8 +137,16 @@ class ReleaseHolds:
 Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatable:
+    """The outcome of a command that may carry a ``Retry``."""
+
+    replayed: bool = field(default=False, compare=False)
+    """Whether it is that of an earlier command."""
+
+
 @dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(Repeatable):
     """The seats are sold, or held until ``expires_at``."""
 
     reservation_id: UUID
@@ -148,7 +156,7 @@ class Reserved:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmed(Repeatable):
     """The reservation is confirmed."""
 
     reservation_id: UUID
@@ -178,7 +186,7 @@ class BookedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Repeatable):
     """The seats are sold."""
 
     booking_id: UUID
@@ -189,7 +197,7 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingCancelled:
+class BookingCancelled(Repeatable):
     """The seats are available again."""
 
     booking_id: UUID
