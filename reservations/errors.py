@@ -14,8 +14,13 @@ class Refusal(Exception):
     replayed: bool = False
     """Whether it was refused to an earlier command with the same idempotency key."""
 
+    @classmethod
+    def sentence(cls) -> str:
+        """Return what a caller reads."""
+        return inspect.getdoc(cls) or cls.__name__
+
     def __str__(self) -> str:
-        return inspect.getdoc(type(self)) or type(self).__name__
+        return self.sentence()
 
 
 @dataclass(unsafe_hash=True)
