@@ -54,7 +54,8 @@ class NotEnoughSeats(Error):
     availableSeats = serializers.IntegerField()
 
 
-Bodies = Mapping[type[Exception], type[serializers.Serializer[Any]]]
+Form = type[serializers.Serializer[Any]]
+Bodies = Mapping[type[Exception], Form]
 
 _BODIES: Bodies = {
     errors.VersionConflict: VersionConflict,
@@ -148,7 +149,7 @@ def refusals(
     *causes: Exception,
     handle: Callable[[Exception, dict[str, Any]], Response] = handle,
     bodies: Bodies = _BODIES,
-    otherwise: type[serializers.Serializer[Any]] = Error,
+    otherwise: Form = Error,
 ) -> dict[int, OpenApiResponse]:
     """Return, by its status, how the API answers ``causes``; those of one status in a row.
 
@@ -166,14 +167,14 @@ def refusals(
     }
 
 
-def _form(cause: type[Exception], known: Bodies) -> type[serializers.Serializer[Any]]:
+def _form(cause: type[Exception], known: Bodies) -> Form:
     return next(known[each] for each in cause.__mro__ if each in known)
 
 
 def _response(
-    refused: list[tuple[dict[str, Any], type[serializers.Serializer[Any]]]],
+    refused: list[tuple[dict[str, Any], Form]],
 ) -> OpenApiResponse:
-    forms = list(dict.fromkeys(form for _, form in refused))
+    forms = _without_special_cases({form for _, form in refused})
     sentences = [(body.get("message", body["error"]), body) for body, _ in refused]
     return OpenApiResponse(
         forms[0] if len(forms) == 1 else _one_of(forms),
@@ -182,7 +183,13 @@ def _response(
     )
 
 
-def _one_of(forms: list[type[serializers.Serializer[Any]]]) -> PolymorphicProxySerializer:
+def _without_special_cases(forms: set[Form]) -> list[Form]:
+    # What fits a form fits the one that it extends, too: not exactly one of both.
+    general = [form for form in forms if not forms & set(form.__mro__[1:])]
+    return sorted(general, key=lambda form: form.__name__)
+
+
+def _one_of(forms: list[Form]) -> PolymorphicProxySerializer:
     return PolymorphicProxySerializer(
         component_name="Or".join(form.__name__ for form in forms),
         serializers=forms,

@@ -186,24 +186,31 @@ class BookedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Booked(Repeatable):
-    """The seats are sold."""
+class BookingOutcome(Repeatable):
+    """A booking from now on; ``items`` are in the order of the request."""
 
     booking_id: UUID
     customer_email: str
     created_at: datetime
     items: tuple[BookedItem, ...]
+
+    @property
+    def total_tickets(self) -> int:
+        """Seats of all items."""
+        return sum(item.seats for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Booked(BookingOutcome):
+    """The seats are sold."""
+
     status: Literal["confirmed"] = "confirmed"
 
 
 @dataclass(frozen=True, slots=True)
-class BookingCancelled(Repeatable):
+class BookingCancelled(BookingOutcome):
     """The seats are available again."""
 
-    booking_id: UUID
-    customer_email: str
-    created_at: datetime
-    items: tuple[BookedItem, ...]
     status: Literal["cancelled"] = "cancelled"
 
 

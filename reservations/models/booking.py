@@ -46,3 +46,8 @@ class Booking(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def total_tickets(self) -> int:
+        """Seats of all items."""
+        return sum(item.seats for item in self.items.all())

@@ -92,7 +92,14 @@ class BookingsViewSet(V1ViewSet):
             raise ParseError("Request body must be a JSON object")
         body = BookingRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        booked = submit(Book(**body.validated_data, actor=ACTOR, retry=self.retry))
+        booked = submit(
+            Book(
+                customer_email=body.validated_data["customer_email"],
+                items=tuple(body.validated_data["items"]),
+                actor=ACTOR,
+                retry=self.retry,
+            )
+        )
         location = f"{request.path.rstrip('/')}/{booked.booking_id}"
         return Response(
             {"data": BookedSerializer(booked).data},
