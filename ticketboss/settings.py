@@ -231,17 +231,24 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "Sells the seats of an event to many buyers at once, and never one twice.\n\n"
         "Every path works with and without a slash at its end. Every refusal is JSON with `error` "
-        "and `code`; besides those listed with each call: 400 `invalid` for a Host that is not "
-        "served or a request that is no HTTP, 404 `not_found` for an unknown path, 405 "
-        "`method_not_allowed` with `Allow`, 414 and 431 for an over-long URL or header, and 500 "
-        "`internal_error` for a fault of ours. Plain http may be sent to https with 301 or 308."
+        "and `code`, under `/api/v1` with `error` (the code in PascalCase) and `message`; besides "
+        "those listed with each call: 400 `invalid` for a Host that is not served or a request "
+        "that is no HTTP, 404 `not_found` for an unknown path, 405 `method_not_allowed` with "
+        "`Allow`, 414 and 431 for an over-long URL or header, and 500 `internal_error` for a "
+        "fault of ours. Plain http may be sent to https with 301 or 308."
     ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "reservations.api.reservations.openapi.link_and_mount",
+        "reservations.api.v1.openapi.link",
     ],
-    "ENUM_NAME_OVERRIDES": {"ReservationStatus": "reservations.models.Reservation.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ReservationStatus": "reservations.models.Reservation.Status",
+        "BookingStatus": ["CONFIRMED", "CANCELLED"],
+        "ReservedStatus": ["confirmed", "held"],
+        "ChangeKind": "reservations.models.Change.Kind",
+    },
     # The choices explain themselves.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVE_INCLUDE_SCHEMA": False,
@@ -287,8 +294,21 @@ if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
     CORS_URLS_REGEX = r"^/(?!admin(/|$)|metrics)"
-    CORS_ALLOW_HEADERS = ["accept", "content-type", "x-request-id"]
-    CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
+    CORS_ALLOW_HEADERS = [
+        "accept",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "x-request-id",
+    ]
+    CORS_EXPOSE_HEADERS = [
+        "ETag",
+        "Idempotent-Replayed",
+        "Location",
+        "Retry-After",
+        "X-Request-ID",
+    ]
 # Other names under the domain, and the browsers' preload list, are for its owner to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

@@ -230,11 +230,9 @@ def link_and_mount(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for operations in family.values():
         for operation in operations.values():
             operation["servers"] = [{"url": mount} for mount in _MOUNTS]
+    parameters = {"reservation_id": "$response.body#/reservationId"}
     family["/reservations"]["post"]["responses"]["201"]["links"] = {
-        target: {
-            "operationId": target,
-            "parameters": {"reservation_id": "$response.body#/reservationId"},
-        }
+        target: {"operationId": target, "parameters": parameters}
         for target in ("getReservation", "confirmReservation", "cancelReservation")
     }
     return result

@@ -9,6 +9,7 @@ from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
+    extend_schema_serializer,
     inline_serializer,
 )
 from rest_framework import exceptions, serializers
@@ -123,21 +124,20 @@ def _invalid(path: str, message: Any) -> exceptions.ValidationError:
     return exceptions.ValidationError({path: [message]})
 
 
-_EVENT_ANSWER = inline_serializer("EventAnswer", {"data": EventSerializer()})
-_EVENT_PAGE = inline_serializer(
-    "EventPage", {"data": EventSerializer(many=True), "pagination": Pagination()}
-)
-_CHANGE_PAGE = inline_serializer(
+def _answer(name: str, **fields: Any) -> Any:
+    form = type(inline_serializer(name, fields))
+    return extend_schema_serializer(many=False)(form)  # One object, even if it is a list's.
+
+
+_EVENT_ANSWER = _answer("EventAnswer", data=EventSerializer())
+_EVENT_PAGE = _answer("EventPage", data=EventSerializer(many=True), pagination=Pagination())
+_CHANGE_PAGE = _answer(
     "ChangePage",
-    {
-        "data": ChangeSerializer(many=True),
-        "next": serializers.IntegerField(help_text="The `after` of the next request"),
-    },
+    data=ChangeSerializer(many=True),
+    next=serializers.IntegerField(help_text="The `after` of the next request"),
 )
-_BOOKING_ANSWER = inline_serializer("BookingAnswer", {"data": BookingSerializer()})
-_BOOKING_PAGE = inline_serializer(
-    "BookingPage", {"data": BookingSerializer(many=True), "pagination": Pagination()}
-)
+_BOOKING_ANSWER = _answer("BookingAnswer", data=BookingSerializer())
+_BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagination=Pagination())
 
 
 def _ok(form: Any, description: str, value: dict[str, Any]) -> OpenApiResponse:
@@ -304,3 +304,13 @@ CANCEL_BOOKING = extend_schema(
         ),
     },
 )
+
+
+def link(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say what to do with the id of a new booking."""
+    parameters = {"booking_id": "$response.body#/data/id"}
+    result["paths"]["/api/v1/bookings"]["post"]["responses"]["201"]["links"] = {
+        target: {"operationId": target, "parameters": parameters}
+        for target in ("getBooking", "cancelBooking")
+    }
+    return result
