@@ -97,11 +97,12 @@ def post_with_key(seats: int) -> tuple[int, str | None, bytes]:
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
-@pytest.mark.parametrize("seats", [4, 11], ids=["sold", "refused"])
+@pytest.mark.parametrize("seats", [4, 7], ids=["sold", "refused"])
 def test_who_got_no_answer_asks_again_with_the_same_key(
     event: Event, proxy: Proxy, forward: bool, seats: int
 ) -> None:
     """A crash between COMMIT and the answer: one effect, whichever way it went."""
+    reserve(event, seats=4)
     proxy.pool_timeout(0.3)
     proxy.cut_at_commit(forward=forward, and_stay_down=True)
     assert post_with_key(seats)[0] == 503
@@ -110,15 +111,16 @@ def test_who_got_no_answer_asks_again_with_the_same_key(
     assert (status, replayed) == (201 if seats == 4 else 409, "true" if forward else None)
     assert post_with_key(seats) == (status, "true", body)
     sold = 1 if seats == 4 else 0
-    assert_books(event, available=10 - 4 * sold, version=sold, reservations=sold)
+    assert_books(event, available=6 - 4 * sold, version=1 + sold, reservations=1 + sold)
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
 def test_a_refusal_is_answered_only_if_its_record_is_stored(
     event: Event, proxy: Proxy, forward: bool
 ) -> None:
+    reserve(event, seats=4)
     proxy.cut_at_commit(forward=forward)
-    assert post_with_key(11)[0] == (409 if forward else 503)
+    assert post_with_key(7)[0] == (409 if forward else 503)
     assert IdempotencyRecord.objects.exists() is forward
 
 
