@@ -10,6 +10,7 @@ from uuid import UUID
 
 from reservations.ledger import load, steps
 from reservations.ledger.commands import Book, Command, Reserve
+from reservations.ledger.expiry import release_expired_holds
 from reservations.ledger.lock import lock_events, read_clock
 from reservations.ledger.state import (
     BookingState,
@@ -53,15 +54,12 @@ class Books:
 
     def _release_expired_holds(self) -> None:
         holders = {event.pk: slug for slug, event in self._events.items() if event.held_seats}
-        if not holders:
+        if not self._now or not holders:
             return
-        expired = Reservation.objects.filter(
-            event__in=holders, status=Reservation.Status.HELD, expires_at__lte=self._now
-        )
-        for slug, holds in load.holds_by_event(expired, holders).items():
-            self._take(steps.expiry(self._event_states[slug], holds))
-        if self.changes:
-            expired.order_by().update(status=Reservation.Status.EXPIRED)
+        for released in release_expired_holds(event_pks=holders.keys(), now=self._now):
+            slug = holders[released.event_pk]
+            state = self._event_states[slug]
+            self._event_states[slug] = steps.expiry(state, released.holds, released.seats)
 
     def record(self, decision: Decision) -> None:
         """Let the rest of the batch build on ``decision``."""
@@ -71,10 +69,7 @@ class Books:
         if decision.booking:
             self._booking_states[decision.booking.id] = decision.booking
             self._touched_bookings[decision.booking.id] = decision.booking
-        self._take(decision.steps)
-
-    def _take(self, taken: Iterable[Step]) -> None:
-        for step in taken:
+        for step in decision.steps:
             self._event_states[step.event.slug] = step.event
             self.changes.append(self._change(step))
 
@@ -87,12 +82,12 @@ class Books:
             available_seats=step.event.available_seats,
             reservation_id=step.entry.reservation_id,
             actor=step.entry.actor,
+            # Without a time of its own, a row gets that of the INSERT: after the lock, too.
+            **({"at": self._now} if self._now else {}),
         )
 
     def write(self) -> None:
         """Store all that was recorded."""
-        if not self.changes:
-            return
         self._write_events()
         self._write_bookings()
         self._write_reservations()
@@ -100,9 +95,11 @@ class Books:
 
     def _write_events(self) -> None:
         # One statement for each: bulk_update's CASE costs Python more than a round trip takes.
-        for slug in {change.event.slug for change in self.changes}:
+        for slug, event in self._events.items():
             state = self._event_states[slug]
-            Event.objects.filter(pk=self._events[slug].pk).update(
+            if state.version == event.version:
+                continue
+            Event.objects.filter(pk=event.pk).update(
                 total_seats=state.total_seats,
                 available_seats=state.available_seats,
                 held_seats=state.held_seats,
@@ -133,7 +130,6 @@ class Books:
             Reservation.objects.filter(pk__in=changed).update(status=status, expires_at=None)
 
     def _reservation(self, state: ReservationState) -> Reservation:
-        # Without a time of its own, a row gets that of the INSERT: after the lock, too.
         made: dict[str, Any] = {"created_at": state.created_at} if state.created_at else {}
         return Reservation(
             id=state.id,

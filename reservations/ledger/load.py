@@ -81,18 +81,6 @@ def event_state(event: Event) -> EventState:
     )
 
 
-def holds_by_event(
-    holds: QuerySet[Reservation], slugs: Mapping[int, str]
-) -> dict[str, list[ReservationState]]:
-    """Return ``holds`` by the slugs of their events, in the order in which they expire."""
-    found: dict[str, list[ReservationState]] = {}
-    rows = holds.order_by("expires_at", "pk").values_list("pk", "event_id", "seats")
-    for pk, event_pk, seats in rows:
-        slug = slugs[event_pk]
-        found.setdefault(slug, []).append(ReservationState(pk, slug, seats, "held"))
-    return found
-
-
 def reservations(wanted: Wanted, slugs: Mapping[int, str]) -> dict[UUID, ReservationState]:
     """Return the wanted reservations of the locked events, whose ``slugs`` are by their ids."""
     if not wanted.reservation_ids and not wanted.booking_ids:

@@ -66,9 +66,7 @@ class State:
 class Entry:
     """One change as the ledger records it; ``seats`` is the signed change of availability."""
 
-    kind: Literal[
-        "confirmed", "held", "hold_confirmed", "cancelled", "expired", "capacity", "edited"
-    ]
+    kind: Literal["confirmed", "held", "hold_confirmed", "cancelled", "capacity", "edited"]
     seats: int
     actor: str
     reservation_id: UUID | None = None

@@ -1,6 +1,6 @@
 """How an event goes from one version to the next: each step is one change of its history."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from reservations.ledger.commands import Edits
@@ -33,12 +33,14 @@ def cancellation(event: EventState, reservation: ReservationState, actor: str) -
     return Step(_advance(event, entry, reservations=-1), entry)
 
 
-def expiry(event: EventState, holds: Iterable[ReservationState]) -> Iterator[Step]:
-    """Give back the seats of expired ``holds``, one version for each."""
-    for each in holds:
-        entry = Entry("expired", each.seats, "expiry", each.id)
-        event = _advance(event, entry, held=-each.seats)
-        yield Step(event, entry)
+def expiry(event: EventState, holds: int, seats: int) -> EventState:
+    """Give back the ``seats`` of so many expired holds, one version for each."""
+    return replace(
+        event,
+        available_seats=event.available_seats + seats,
+        held_seats=event.held_seats - seats,
+        version=event.version + holds,
+    )
 
 
 def edit(event: EventState, edits: Edits, actor: str) -> Iterator[Step]:
