@@ -103,7 +103,8 @@ class Items(serializers.ListField):
             self.fail("required")
         if len(data) > MAX_ITEMS:
             self.fail("too_many")
-        items = [ItemRequest(data=each) for each in data]
+        # Of null, a serializer says that there is no data; of an array, that it is no object.
+        items = [ItemRequest(data=[] if each is None else each) for each in data]
         faults: dict[str, Any] = {
             str(number): _under_its_own_path(item.errors)
             for number, item in enumerate(items)

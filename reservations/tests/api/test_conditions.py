@@ -10,7 +10,7 @@ from reservations.models import Event
 from reservations.tests.books import assert_books
 from reservations.tests.factories import EventFactory, hold, lapse, reserve
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OK = {"partnerId": "abc-corp", "seats": 1}
 STALE = "Event was modified, read it again and retry"

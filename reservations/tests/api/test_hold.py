@@ -13,7 +13,7 @@ from reservations.tests.api.test_reservation import BAD_IDS, NOT_FOUND
 from reservations.tests.books import assert_books
 from reservations.tests.factories import book, hold, lapse, reserve
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 HOLD = {"partnerId": "abc-corp", "seats": 3, "holdSeconds": 60}
 

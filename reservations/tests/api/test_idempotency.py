@@ -16,7 +16,7 @@ from reservations.models import Event, IdempotencyRecord
 from reservations.tests.books import assert_books
 from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OK = {"partnerId": "abc-corp", "seats": 3}
 
