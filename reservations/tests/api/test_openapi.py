@@ -82,7 +82,7 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
-    assert len(operations()) == 7
+    assert len(operations()) == 15
     for path, method, operation in operations():
         assert {"operationId", "summary", "description"} <= operation.keys(), path
         for status, answer in operation["responses"].items():
@@ -91,6 +91,8 @@ def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
             assert "X-Request-ID" in answer["headers"], where
             assert ("Retry-After" in answer["headers"]) == (status == "503"), where
             assert ("Location" in answer["headers"]) == (status == "201"), where
+            assert ("ETag" in answer["headers"]) == ("304" in operation["responses"]), where
+            assert ("Idempotent-Replayed" in answer["headers"]) == (method == "post"), where
             if status >= "400":
                 assert answer["content"]["application/json"]["examples"], where
 
