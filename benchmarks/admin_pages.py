@@ -30,8 +30,8 @@ ROUNDS = 7
 # UUIDv7 of these times, as the application makes them.
 FILL = """
 INSERT INTO reservations_event
-    (slug, name, total_seats, available_seats, reservation_count, version)
-    VALUES ('other', 'Other', 0, 0, 0, 0) ON CONFLICT DO NOTHING;
+    (slug, name, total_seats, available_seats, held_seats, reservation_count, version)
+    VALUES ('other', 'Other', 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING;
 UPDATE reservations_event SET total_seats = 2000000, available_seats = 2000000;
 INSERT INTO reservations_reservation (id, event_id, partner, seats, status, created_at)
 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0')
