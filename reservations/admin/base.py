@@ -139,10 +139,10 @@ def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
     return state  # type: ignore[no-any-return]
 
 
-def link(model: type[Model], pk: object) -> str:
+def link(model: type[Model], pk: object, text: str = "") -> str:
     """Return a link to the page of one row."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
-    return format_html('<a href="{}" class="text-link">{}</a>', url, pk)
+    return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
 
 
 def record(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:

@@ -48,10 +48,11 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     )
     question_headers = ("Reservation", "Event", "Partner", "Status", "Seats")
 
-    @admin.display(description="booking", empty_value="")
+    @admin.display(description="booking")
     def booking_link(self, reservation: Reservation) -> str | None:
-        """Link the booking that the reservation is part of."""
-        return link(Booking, reservation.booking_id) if reservation.booking_id else None
+        """Link the booking that the reservation is part of, by the end of its id."""
+        pk = reservation.booking_id
+        return link(Booking, pk, f"…{pk.hex[-12:]}") if pk else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str

@@ -20,7 +20,7 @@ def assert_books(event: Event, *, available: int, version: int, reservations: in
         version,
         reservations,
     )
-    assert live_seats(event) == event.total_seats - available
+    assert live_seats(event) == event.total_seats - available - event.held_seats
     assert event.changes.count() == version
 
 
