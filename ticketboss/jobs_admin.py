@@ -29,6 +29,7 @@ class QueueFilter(DropdownFilter):
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
         """Return the queues, by name."""
+        app.perform_import_paths()  # as the worker does, to know its tasks
         return [(name, name) for name in sorted({task.queue for task in app.tasks.values()})]
 
     def queryset(
@@ -84,7 +85,7 @@ class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
         """Return whether the action is for this user."""
         return request.user.has_perm("procrastinate.change_procrastinatejob")
 
-    @admin.action(description="Try again", permissions=["retry"])
+    @admin.action(description="Retry", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
         """Put failed jobs into their queues again."""
         failed = list(queryset.filter(status=Status.FAILED.value))

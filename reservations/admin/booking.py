@@ -42,7 +42,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
     event_filter = BookedEventFilter
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     search_fields = ("id", "customer_email")
-    search_help_text = "Booking id, or customer's whole e-mail address"
+    search_help_text = "Booking id, or whole e-mail address"
     fields = readonly_fields = ("id", "customer_email", "status", "created_at")
     inlines = (ItemInline,)
     question_headers = ("Booking", "Customer", "Events", "Seats")

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 
 from reservations.admin.base import ReadOnlyAdmin, actor, record, status_label
@@ -109,7 +110,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         if cancelled:
             record(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
             seats = sum(map(_returned, results.values()))
-            text = f"{len(cancelled)} of {len(results)} cancelled, {seats} seats returned."
+            text = f"{len(cancelled)} of {len(results)} cancelled, {seats} seat{pluralize(seats)} returned."
             self.message_user(request, text, messages.SUCCESS)
         self._tell_refusals(request, refused)
 

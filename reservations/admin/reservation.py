@@ -52,7 +52,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     def booking_link(self, reservation: Reservation) -> str | None:
         """Link the booking that the reservation is part of, by the end of its id."""
         pk = reservation.booking_id
-        return link(Booking, pk, f"…{pk.hex[-12:]}") if pk else None
+        return link(Booking, pk, f"…{pk.hex[-8:]}") if pk else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str

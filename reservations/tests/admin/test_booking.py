@@ -151,7 +151,7 @@ def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
     cancel(boss, gone, page=BOOKINGS)
     answer = cancel(boss, gone, live, str(live).upper(), nowhere, page=BOOKINGS)
     assert messages(answer) == [
-        "1 of 3 cancelled, 1 seats returned.",
+        "1 of 3 cancelled, 1 seat returned.",
         f"{gone}: Booking is already cancelled.",
         f"{nowhere}: Booking not found.",
     ]
