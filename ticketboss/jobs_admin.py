@@ -29,7 +29,8 @@ class QueueFilter(DropdownFilter):
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
         """Return the queues, by name."""
-        app.perform_import_paths()  # as the worker does, to know its tasks
+        # As the worker does, to know its tasks.
+        app.perform_import_paths()  # type: ignore[no-untyped-call]
         return [(name, name) for name in sorted({task.queue for task in app.tasks.values()})]
 
     def queryset(

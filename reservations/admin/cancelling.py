@@ -110,7 +110,8 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         if cancelled:
             record(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
             seats = sum(map(_returned, results.values()))
-            text = f"{len(cancelled)} of {len(results)} cancelled, {seats} seat{pluralize(seats)} returned."
+            returned = f"{seats} seat{pluralize(seats)} returned"
+            text = f"{len(cancelled)} of {len(results)} cancelled, {returned}."
             self.message_user(request, text, messages.SUCCESS)
         self._tell_refusals(request, refused)
 
