@@ -170,6 +170,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",

@@ -41,8 +41,9 @@ def lapse(*reservation_ids: UUID) -> None:
     held.update(expires_at=Now() - timedelta(seconds=1))
 
 
-def booking_of(*items: tuple[Event, int], email: str = "user@example.com") -> Book:
-    """Return the command to book so many seats of each event."""
+def booking_of(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> Book:
+    """Return the command to book one seat, or so many, of each event."""
+    items = [each if isinstance(each, tuple) else (each, 1) for each in wanted]
     return Book(
         customer_email=email,
         items=tuple(BookingItem(event=event.slug, seats=seats) for event, seats in items),
@@ -50,6 +51,6 @@ def booking_of(*items: tuple[Event, int], email: str = "user@example.com") -> Bo
     )
 
 
-def book(*items: tuple[Event, int], email: str = "user@example.com") -> UUID:
-    """Book so many seats of each event and return the booking's id."""
-    return submit(booking_of(*items, email=email)).booking_id
+def book(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> UUID:
+    """Book one seat, or so many, of each event and return the booking's id."""
+    return submit(booking_of(*wanted, email=email)).booking_id
