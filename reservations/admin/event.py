@@ -43,7 +43,7 @@ class EventForm(forms.ModelForm[Event]):
     def _show_refusal(self) -> None:
         match self.refusal:
             case CapacityBelowSold() as refusal:
-                self.add_error("total_seats", f"{refusal}: {refusal.sold_seats}.")
+                self.add_error("total_seats", f"{refusal}: {refusal.taken_seats}.")
             case EventExists() as refusal:
                 self.add_error("slug", f"{refusal}.")
             case Refusal() as refusal:

@@ -5,12 +5,20 @@ from typing import overload
 
 from reservations.errors import Refusal
 from reservations.ledger.commands import (
+    Book,
+    Booked,
+    BookingCancelled,
     Cancel,
+    CancelBooking,
     Cancelled,
     Command,
+    Confirm,
+    Confirmed,
     Edited,
     EditEvent,
+    HoldsReleased,
     Outcome,
+    ReleaseHolds,
     Reserve,
     Reserved,
 )
@@ -20,9 +28,17 @@ from reservations.ledger.commit import commit
 @overload
 def submit(command: Reserve) -> Reserved: ...
 @overload
+def submit(command: Confirm) -> Confirmed: ...
+@overload
 def submit(command: Cancel) -> Cancelled: ...
 @overload
+def submit(command: Book) -> Booked: ...
+@overload
+def submit(command: CancelBooking) -> BookingCancelled: ...
+@overload
 def submit(command: EditEvent) -> Edited: ...
+@overload
+def submit(command: ReleaseHolds) -> HoldsReleased: ...
 def submit(command: Command) -> Outcome:
     """Carry out ``command`` and return its outcome, once it is committed.
 

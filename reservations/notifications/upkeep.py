@@ -17,8 +17,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
 from reservations.errors import Refusal
-from reservations.ledger import submit
-from reservations.ledger.commands import ReleaseHolds
+from reservations.ledger import ReleaseHolds, submit
 from reservations.models import IdempotencyRecord, Reservation
 from reservations.notifications.jobs import MAX_RETRIES
 
@@ -38,7 +37,7 @@ def release_expired_holds(timestamp: int) -> None:
     held = Reservation.objects.filter(status=Reservation.Status.HELD, expires_at__lte=Now())
     for slug in held.order_by().values_list("event__slug", flat=True).distinct():
         try:
-            submit(ReleaseHolds(event=slug))  # type: ignore[call-overload]
+            submit(ReleaseHolds(event=slug))
         except Refusal as refusal:
             # Whoever buys next at the event releases them; or the next run does.
             log.info("holds.not_released", slug=slug, reason=str(refusal))

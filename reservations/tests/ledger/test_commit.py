@@ -22,7 +22,8 @@ from reservations.ledger import (
 )
 from reservations.ledger import commit as commit_module
 from reservations.ledger.commit import commit
-from reservations.ledger.decide import Decision, State, decide
+from reservations.ledger.decide import decide
+from reservations.ledger.state import Decision, State
 from reservations.models import Change, Event, Reservation
 from reservations.tests.books import assert_books
 from reservations.tests.database import (

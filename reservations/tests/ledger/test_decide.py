@@ -15,14 +15,8 @@ from reservations.errors import (
 )
 from reservations.ledger import Cancel, Cancelled, Edited, EditEvent, Reserve, Reserved
 from reservations.ledger.commands import Command
-from reservations.ledger.decide import (
-    Decision,
-    Entry,
-    EventState,
-    ReservationState,
-    State,
-    decide,
-)
+from reservations.ledger.decide import decide
+from reservations.ledger.state import Decision, Entry, EventState, ReservationState, State
 
 IDS = [UUID(int=number) for number in range(12)]
 
@@ -61,8 +55,8 @@ class Books:
             for step in decision.steps:
                 self.events[step.event.slug] = step.event
                 self.entries.setdefault(step.event.slug, []).append(step.entry)
-            if decision.reservation:
-                self.reservations[decision.reservation.id] = decision.reservation
+            for reservation in decision.reservations:
+                self.reservations[reservation.id] = reservation
         return decision
 
     def live(self, slug: str) -> list[int]:
@@ -131,7 +125,7 @@ def test_outcomes() -> None:
     outcomes = [each.outcome if isinstance(each, Decision) else each for each in decisions]
     assert outcomes == [
         Reserved(first, 4),
-        CapacityBelowSold(total_seats=3, sold_seats=4),
+        CapacityBelowSold(total_seats=3, taken_seats=4),
         Edited(total_seats=4, available_seats=0),
         NotEnoughSeats(requested=1, available_seats=0),
         Cancelled(first, 4),
@@ -140,7 +134,7 @@ def test_outcomes() -> None:
         EventNotFound("b"),
         EventNotFound("b"),
         Edited(total_seats=9, available_seats=9),
-        CapacityBelowSold(total_seats=-1, sold_seats=0),
+        CapacityBelowSold(total_seats=-1, taken_seats=0),
         Edited(total_seats=9, available_seats=9),
     ]
     assert books.events["a"].details == {"name": "x"}
