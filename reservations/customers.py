@@ -1,6 +1,6 @@
 """Forgetting a customer."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -44,6 +44,6 @@ def _read_keys(rows: QuerySet[Booking] | QuerySet[IdempotencyRecord]) -> list[UU
 
 def _erase_answer(pk: UUID) -> None:
     # Nobody else changes an answer; at most it has been pruned by now.
-    for answer in IdempotencyRecord.objects.filter(pk=pk):
-        outcome = {**answer.outcome, "customer_email": ""}
-        IdempotencyRecord.objects.filter(pk=pk).update(outcome=outcome)
+    for outcome in IdempotencyRecord.objects.filter(pk=pk).values_list("outcome", flat=True):
+        erased = cast("dict[str, Any]", outcome) | {"customer_email": ""}
+        IdempotencyRecord.objects.filter(pk=pk).update(outcome=erased)

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 import structlog
@@ -84,10 +85,8 @@ class Worker:
                 raise ended
 
     async def _pause(self) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), _PAUSE_SECONDS)
-        except TimeoutError:
-            pass
 
     def _say_away(self, error: Exception) -> None:
         if not self._away and not self._stop.is_set():

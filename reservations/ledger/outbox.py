@@ -7,6 +7,7 @@ from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.manager import JobManager
 from procrastinate.tasks import configure_task
+from procrastinate.types import JSONDict
 
 from reservations.errors import Refusal
 from reservations.ledger.commands import Booked, BookingCancelled, Outcome
@@ -29,7 +30,10 @@ def queue_mails(outcomes: Sequence[Outcome | Refusal]) -> None:
     Raises:
         DatabaseError: Django's, so that the ledger takes it like that of any other statement.
     """
-    mails = [{"booking_id": str(outcome.booking_id), "kind": _kind(outcome)} for outcome in _due(outcomes)]
+    mails: list[JSONDict] = [
+        {"booking_id": str(outcome.booking_id), "kind": _kind(outcome)}
+        for outcome in _due(outcomes)
+    ]
     if not mails:
         return
     try:

@@ -70,7 +70,7 @@ def _send(mail: EmailMultiAlternatives) -> None:
         kind = MailRefused if code >= _PERMANENT else MailDelayed
         raise kind(f"the recipient was refused with {code}") from None
     except (SMTPException, OSError) as error:
-        code = f" {error.smtp_code}" if isinstance(error, SMTPResponseException) else ""
-        raise MailDelayed(f"{type(error).__name__}{code}") from None
+        said = f" {error.smtp_code}" if isinstance(error, SMTPResponseException) else ""
+        raise MailDelayed(f"{type(error).__name__}{said}") from None
     except ValueError:
         raise MailRefused("the address cannot be written in an e-mail") from None

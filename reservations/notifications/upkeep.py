@@ -1,8 +1,8 @@
 """The jobs that keep house.
 
-None of them has a lock: a worker that is killed would keep it until somebody finds out, and the one
-that finds out is among them. The queueing locks keep them from piling up; two that run at once do no
-harm.
+None of them has a lock: a worker that is killed would keep it until somebody finds out, and the
+job that finds out is among them. The queueing locks keep them from piling up, and two that run at
+once do no harm.
 """
 
 from contextlib import suppress
