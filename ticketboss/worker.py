@@ -37,7 +37,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work, and let the job in hand finish when told to stop."""
-        _shorten_what_is_said_of_a_lost_database()
+        _say_once_that_the_database_is_lost()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._begin_to_stop)
@@ -117,16 +117,20 @@ def _abandon() -> None:
     os._exit(0)
 
 
-def _shorten_what_is_said_of_a_lost_database() -> None:
+def _say_once_that_the_database_is_lost() -> None:
+    """Leave it to this module: others say it for every connection, query and job in hand."""
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_without_traceback)
+        handler.addFilter(_is_news)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
+def _is_news(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, _LOST):
-        record.exc_info = None
-    return True
+    if not isinstance(error, _LOST):
+        return True
+    record.exc_info = None
+    # A job that failed may have another reason, a statement that took too long for one.
+    return getattr(record, "action", "") == "job_error"
 
 
 def _reason(error: BaseException) -> str:
