@@ -18,6 +18,7 @@ from procrastinate.exceptions import ConnectorException
 
 log = structlog.get_logger(__name__)
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # With the database's own, a stop stays under 10 s, as that of gunicorn does.
 _GRACE_SECONDS = 8
 _PAUSE_SECONDS = 2
@@ -39,7 +40,7 @@ class Worker:
         """Work, and let the job in hand finish when told to stop."""
         _say_once_that_the_database_is_lost()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOPPING:
             loop.add_signal_handler(number, self._begin_to_stop)
         while not self._stop.is_set():
             try:
