@@ -4,11 +4,14 @@
 """
 
 import re
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
 import django_stubs_ext
+from django.core.exceptions import ValidationError as NoAddress
+from django.core.validators import validate_email
 from environs import EnvError, EnvValidationError, FileAwareEnv
 from marshmallow import ValidationError
 from marshmallow.validate import Length, OneOf, Range
@@ -53,6 +56,18 @@ def _are_proxies(text: str) -> None:
 def _is_header(values: list[str]) -> None:
     if len(values) not in {0, 2} or not all(values) or not values[0].startswith("HTTP_"):
         raise ValidationError("Must be a header and its value: HTTP_X_FORWARDED_PROTO,https")
+
+
+def _is_mail_url(value: str) -> None:
+    if not re.match(r"(smtp|submission)://|(console|dummy):", value):
+        raise ValidationError("Must begin with smtp://, submission://, console: or dummy:")
+
+
+def _is_sender(value: str) -> None:
+    try:
+        validate_email(parseaddr(value)[1])
+    except NoAddress as error:
+        raise ValidationError("Must be like TicketBoss <tickets@shop.example>") from error
 
 
 # NAME_FILE names a file that holds the value of NAME: for secrets.
@@ -100,6 +115,15 @@ try:
             env.list("METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=_are_networks),
         )
     )
+    _mail_default = "console:" if DEBUG else "dummy:"
+    _mail_url = env.str("EMAIL_URL", _mail_default, validate=_is_mail_url)
+    _mail: Any = env.dj_email_url("EMAIL_URL", _mail_default)
+    DEFAULT_FROM_EMAIL = env.str(
+        "EMAIL_FROM", "TicketBoss <tickets@localhost>", validate=_is_sender
+    )
+    IDEMPOTENCY_RETENTION_HOURS = env.int(
+        "IDEMPOTENCY_RETENTION_HOURS", 48, validate=Range(24, 8760)
+    )
 except EnvValidationError as error:
     _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
 except (EnvError, ValueError, OSError) as error:
@@ -112,6 +136,8 @@ if not DEBUG:
         _refuse("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: host names, separated by commas")
 if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
     _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
+if _mail_url.startswith(("smtp:", "submission:")) and not _mail["EMAIL_HOST"]:
+    _refuse("EMAIL_URL must name a mail server: smtp://user:password@mail.example:587?tls=1")
 
 ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 
@@ -167,10 +193,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
+    "procrastinate.contrib.django",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "procrastinate.contrib.django",
     "unfold",
     "unfold.contrib.filters",
     "django.contrib.admin",
@@ -272,6 +298,23 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# --- Jobs and e-mail ----------------------------------------------------------------------------
+
+# Where the jobs' code is. They are queued by name, so that this is for the worker alone.
+PROCRASTINATE_IMPORT_PATHS = [
+    "reservations.notifications.jobs",
+    "reservations.notifications.upkeep",
+]
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail["EMAIL_HOST"] or ""
+EMAIL_PORT = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
+# A mail server that hangs keeps one e-mail waiting for so long, then the next has its turn.
+EMAIL_TIMEOUT = 10
 
 # --- Security -----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from reservations.ledger.books import Books
 from reservations.ledger.commands import Command, Outcome
 from reservations.ledger.decide import decide
 from reservations.ledger.lock import lock_events
+from reservations.ledger.outbox import queue_mails
 from reservations.ledger.retries import Claims
 from reservations.metrics import COMMANDS, TRANSACTION_SECONDS
 from reservations.models import Change, IdempotencyRecord
@@ -80,6 +81,7 @@ def _carry_out(batch: Sequence[Command]) -> tuple[list[Outcome | Refusal], _Witn
     outcomes = [_answer(books, claims, command) for command in batch]
     books.write()
     claims.write()
+    queue_mails(outcomes)
     written: list[Change | IdempotencyRecord] = [*books.changes[:1], *claims.written[:1]]
     return outcomes, _Witness(written[0], books.event_pks) if written else None
 
