@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='event',
             name='held_seats',
-            field=models.IntegerField(default=0, help_text='Held, until confirmed or expired'),
+            field=models.IntegerField(db_default=0, default=0, help_text='Held, until confirmed or expired'),
         ),
         migrations.AddField(
             model_name='reservation',

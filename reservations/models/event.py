@@ -65,7 +65,9 @@ class Event(models.Model):
         validators=[MinValueValidator(0)], help_text="All there are, sold or not"
     )
     available_seats = models.IntegerField(help_text="Neither held nor sold")
-    held_seats = models.IntegerField(default=0, help_text="Held, until confirmed or expired")
+    held_seats = models.IntegerField(
+        default=0, db_default=0, help_text="Held, until confirmed or expired"
+    )
     reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
 
