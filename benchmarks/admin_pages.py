@@ -1,27 +1,17 @@
 """How much slower the admin's pages get when a thousand reservations become a million."""
 
 import http.cookiejar
-import os
-import re
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from ticketboss.embedded_postgres.cluster import Cluster  # noqa: E402
+from serving import Cluster, server
 
 FEW, MANY = 1_000, 1_000_000
 ROUNDS = 7
@@ -60,33 +50,6 @@ SELECT id, event_id, row_number() OVER (PARTITION BY event_id ORDER BY id), 'con
 FROM reservations_reservation;
 """
 EMPTY = "TRUNCATE reservations_change, reservations_reservation, reservations_booking"
-
-
-@contextmanager
-def server(home: Path) -> Iterator[tuple[str, str]]:
-    """Serve; give the address and the first login's password."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = home.parent / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"],
-            cwd=ROOT,
-            env={"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "PORT": str(port)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        while "Booting worker" not in log.read_text() and process.poll() is None:
-            time.sleep(0.1)
-        time.sleep(2)
-        found = re.search(r"admin / (\S+)", log.read_text())
-        if not found:
-            raise SystemExit(log.read_text())
-        yield f"http://127.0.0.1:{port}", found[1]
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def log_in(url: str, password: str) -> urllib.request.OpenerDirector:

@@ -127,6 +127,6 @@ def _returned(outcome: Outcome | Refusal) -> int:
     match outcome:
         case Cancelled(seats=seats):
             return seats
-        case BookingCancelled(items=items):
-            return sum(item.seats for item in items)
+        case BookingCancelled():
+            return outcome.total_tickets
     return 0

@@ -89,6 +89,11 @@ class Book:
     retry: Retry | None = None
     booking_id: UUID = field(default_factory=uuid7)
 
+    def __post_init__(self) -> None:
+        """Refuse what the rules do not foresee."""
+        if len({item.event for item in self.items}) < len(self.items):
+            raise ValueError("an event twice in one booking")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelBooking:

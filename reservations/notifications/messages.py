@@ -31,7 +31,7 @@ def render(booking: Booking, *, kind: Kind) -> Message:
         "cancelled": kind == "cancelled",
         "booking": booking,
         "items": list(zip(items, names, strict=True)),
-        "tickets": sum(item.seats for item in items),
+        "tickets": booking.total_tickets,
     }
     return Message(
         subject=f"{'Cancelled' if kind == 'cancelled' else 'Your tickets'}: {', '.join(names)}",

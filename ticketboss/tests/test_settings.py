@@ -79,6 +79,7 @@ def test_every_setting_is_in_the_readme() -> None:
         ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto,https", "HTTP_X_FORWARDED_PROTO,https"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) -> None:
     done = read("DEBUG", **{name: value})
     assert done.returncode == 1

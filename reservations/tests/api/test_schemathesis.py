@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import use_after_free
 from reservations.models import Event
 from reservations.tests.api.test_openapi import DOCUMENT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 config = schemathesis.Config.from_dict(
     {
