@@ -6,26 +6,28 @@ several at once.
 
 from reservations.ledger.commands import (
     Book,
-    Booked,
-    BookedItem,
-    BookingCancelled,
     BookingItem,
     Cancel,
     CancelBooking,
-    Cancelled,
     Command,
     Confirm,
-    Confirmed,
-    Edited,
     EditEvent,
     Edits,
+    ReleaseHolds,
+    Reserve,
+    Retry,
+)
+from reservations.ledger.outcomes import (
+    Booked,
+    BookedItem,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
     HoldsReleased,
     Outcome,
-    ReleaseHolds,
     Repeatable,
-    Reserve,
     Reserved,
-    Retry,
 )
 from reservations.ledger.retries import refuse_reuse
 from reservations.ledger.submit import submit, submit_batch

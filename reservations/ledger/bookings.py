@@ -12,7 +12,8 @@ from reservations.errors import (
     Shortage,
 )
 from reservations.ledger import steps
-from reservations.ledger.commands import Book, Booked, BookedItem, BookingCancelled, CancelBooking
+from reservations.ledger.commands import Book, CancelBooking
+from reservations.ledger.outcomes import Booked, BookedItem, BookingCancelled
 from reservations.ledger.state import BookingState, Decision, ReservationState, State
 
 

@@ -10,10 +10,11 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 
 from reservations.errors import Busy, OutcomeUnknown, Refusal
 from reservations.ledger.books import Books
-from reservations.ledger.commands import Command, Outcome
+from reservations.ledger.commands import Command
 from reservations.ledger.decide import decide
 from reservations.ledger.lock import lock_events
 from reservations.ledger.outbox import queue_mails
+from reservations.ledger.outcomes import Outcome
 from reservations.ledger.retries import Claims
 from reservations.metrics import COMMANDS, TRANSACTION_SECONDS
 from reservations.models import Change, IdempotencyRecord

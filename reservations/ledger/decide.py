@@ -24,17 +24,13 @@ from reservations.ledger.commands import (
     Book,
     Cancel,
     CancelBooking,
-    Cancelled,
     Command,
     Confirm,
-    Confirmed,
-    Edited,
     EditEvent,
-    HoldsReleased,
     ReleaseHolds,
     Reserve,
-    Reserved,
 )
+from reservations.ledger.outcomes import Cancelled, Confirmed, Edited, HoldsReleased, Reserved
 from reservations.ledger.state import Decision, EventState, ReservationState, State
 
 

@@ -10,7 +10,7 @@ from procrastinate.tasks import configure_task
 from procrastinate.types import JSONDict
 
 from reservations.errors import Refusal
-from reservations.ledger.commands import Booked, BookingCancelled, Outcome
+from reservations.ledger.outcomes import Booked, BookingCancelled, Outcome
 
 # By name, since the job's code is in a higher layer; and always on Django's connection, hence in
 # the ledger's transaction: while a worker runs, procrastinate's app has connections of its own.

@@ -17,15 +17,8 @@ from reservations.errors import (
     NotEnoughSeats,
     Refusal,
 )
-from reservations.ledger.commands import (
-    Booked,
-    BookingCancelled,
-    Command,
-    Confirmed,
-    Outcome,
-    Reserved,
-    Retry,
-)
+from reservations.ledger.commands import Command, Retry
+from reservations.ledger.outcomes import Booked, BookingCancelled, Confirmed, Outcome, Reserved
 from reservations.models import IdempotencyRecord
 
 _Remembered = (

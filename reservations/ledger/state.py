@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from reservations.ledger.commands import Outcome
+from reservations.ledger.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)

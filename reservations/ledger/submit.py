@@ -6,23 +6,25 @@ from typing import overload
 from reservations.errors import Refusal
 from reservations.ledger.commands import (
     Book,
-    Booked,
-    BookingCancelled,
     Cancel,
     CancelBooking,
-    Cancelled,
     Command,
     Confirm,
-    Confirmed,
-    Edited,
     EditEvent,
-    HoldsReleased,
-    Outcome,
     ReleaseHolds,
     Reserve,
-    Reserved,
 )
 from reservations.ledger.commit import commit
+from reservations.ledger.outcomes import (
+    Booked,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Reserved,
+)
 
 
 @overload

@@ -28,18 +28,16 @@ from reservations.api.openapi import (
 )
 from reservations.api.v1.errors import handle
 from reservations.api.v1.pagination import PageQuery, Pagination
-from reservations.api.v1.serializers import (
+from reservations.api.v1.requests import (
     BookingRequest,
-    BookingSerializer,
     BookingsQuery,
-    ChangeSerializer,
     ChangesQuery,
     Email,
     EventId,
-    EventSerializer,
     Items,
     Quantity,
 )
+from reservations.api.v1.serializers import BookingSerializer, ChangeSerializer, EventSerializer
 from reservations.models import DEFAULT_EVENT
 
 

@@ -17,14 +17,11 @@ from reservations.api.idempotency import RetrySafe
 from reservations.api.v1 import openapi
 from reservations.api.v1.errors import handle
 from reservations.api.v1.pagination import PageQuery, paginate
+from reservations.api.v1.requests import STATUSES, BookingRequest, BookingsQuery, ChangesQuery
 from reservations.api.v1.serializers import (
-    STATUSES,
     BookedSerializer,
-    BookingRequest,
     BookingSerializer,
-    BookingsQuery,
     ChangeSerializer,
-    ChangesQuery,
     EventSerializer,
 )
 from reservations.errors import BookingNotFound
