@@ -7,7 +7,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
 
-from reservations.models import Booking, IdempotencyRecord
+from reservations.ledger.lock import lock_events
+from reservations.models import Booking, IdempotencyRecord, Reservation
 
 
 class Erased(NamedTuple):
@@ -20,18 +21,26 @@ class Erased(NamedTuple):
 def erase_customer(*, email: str) -> Erased:
     """Remove an e-mail address, in whatever case, wherever it is stored.
 
-    Bookings, their seats and remembered answers stay, without it. Each row is changed by itself,
-    so that this keeps nobody waiting and cannot deadlock. What is booked meanwhile may be missed.
+    Bookings, their seats and remembered answers stay, without it. One booking at a time, so that
+    nobody waits for long. What is booked meanwhile may be missed.
     """
     lowered = Booking.objects.alias(lowered=Lower("customer_email"))
     bookings = _read_keys(lowered.filter(lowered=Lower(Value(email.strip()))))
     for pk in bookings:
-        Booking.objects.filter(pk=pk).update(customer_email="")
+        _erase_booking(pk)
     holding = IdempotencyRecord.objects.filter(outcome__customer_email__iexact=email.strip())
     answers = _read_keys(holding)
     for pk in answers:
         _erase_answer(pk)
     return Erased(len(bookings), len(answers))
+
+
+def _erase_booking(pk: UUID) -> None:
+    # Under the booking's locks: a cancel that has read the address is over, and its answer is
+    # among those that are looked for next; one that comes later reads none.
+    with transaction.atomic(durable=True):
+        lock_events(pks=Reservation.objects.filter(booking=pk).values_list("event_id", flat=True))
+        Booking.objects.filter(pk=pk).update(customer_email="")
 
 
 def _read_keys(rows: QuerySet[Booking] | QuerySet[IdempotencyRecord]) -> list[UUID]:

@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 _CONFIG = Path(__file__).with_name("gunicorn.conf.py")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_SECONDS = 1
 _RESTART_SECONDS = 5
 # The worker gives a job 8 seconds.
@@ -59,7 +59,7 @@ class Server:
     def __init__(self) -> None:
         self._gunicorn: subprocess.Popen[bytes] | None = None
         self._worker = _Worker()
-        for number in _STOPPING:
+        for number in STOPPING:
             signal.signal(number, self._stop)
 
     def run(self, listener: socket.socket, *, reload: bool, worker: bool) -> int:
@@ -76,7 +76,7 @@ class Server:
         )
         listener.close()
         code = self._serve(self._gunicorn, worker=worker)
-        for number in _STOPPING:
+        for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)  # What is left is to clean up.
         self._worker.end()
         return code

@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from django.core.exceptions import ValidationError as NoAddress
@@ -61,6 +62,12 @@ def _is_header(values: list[str]) -> None:
 def _is_mail_url(value: str) -> None:
     if not re.match(r"(smtp|submission)://|(console|dummy):", value):
         raise ValidationError("Must begin with smtp://, submission://, console: or dummy:")
+    url = urlsplit(value)
+    if url.scheme in {"smtp", "submission"} and not url.hostname:
+        raise ValidationError("Must name a server: smtp://user:password@mail.example:587?tls=1")
+    # What is misspelt here would send passwords and addresses unencrypted.
+    if not re.fullmatch(r"((tls|ssl)=(1|[Tt]rue))?", url.query):
+        raise ValidationError("Must end in ?tls=1 or ?ssl=1 if anything")
 
 
 def _is_sender(value: str) -> None:
@@ -116,7 +123,7 @@ try:
         )
     )
     _mail_default = "console:" if DEBUG else "dummy:"
-    _mail_url = env.str("EMAIL_URL", _mail_default, validate=_is_mail_url)
+    env.str("EMAIL_URL", _mail_default, validate=_is_mail_url)
     _mail: Any = env.dj_email_url("EMAIL_URL", _mail_default)
     DEFAULT_FROM_EMAIL = env.str(
         "EMAIL_FROM", "TicketBoss <tickets@localhost>", validate=_is_sender
@@ -136,8 +143,6 @@ if not DEBUG:
         _refuse("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: host names, separated by commas")
 if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
     _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
-if _mail_url.startswith(("smtp:", "submission:")) and not _mail["EMAIL_HOST"]:
-    _refuse("EMAIL_URL must name a mail server: smtp://user:password@mail.example:587?tls=1")
 
 ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 
@@ -193,7 +198,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
-    "procrastinate.contrib.django",
+    "ticketboss.apps.JobsConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -16,9 +15,11 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.exceptions import ConnectorException
 
+from reservations.notifications.jobs import MailDelayed, MailRefused
+from ticketboss.server import STOPPING
+
 log = structlog.get_logger(__name__)
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # With the database's own, a stop stays under 10 s, as that of gunicorn does.
 _GRACE_SECONDS = 8
 _PAUSE_SECONDS = 2
@@ -127,6 +128,8 @@ def _say_once_that_the_database_is_lost() -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, MailDelayed | MailRefused):
+        return False  # The job itself has said so.
     if not isinstance(error, _LOST):
         return True
     record.exc_info = None

@@ -76,7 +76,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
     @admin.display
     def seats(self, row: Booking) -> int:
         """Return the seats of all events."""
-        return sum(item.seats for item in row.items.all())
+        return row.total_tickets
 
     def command(self, pk: UUID, by: str) -> CancelBooking:
         """Cancel a booking whole."""

@@ -9,6 +9,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
+from django.urls import reverse
 
 from reservations.admin.base import ReadOnlyAdmin, actor, record, status_label
 from reservations.errors import Refusal
@@ -30,6 +31,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     """Rows that can be cancelled, nothing else."""
 
     actions = ("cancel",)
+    change_form_outer_after_template = "reservations/admin/cancel_one.html"
     event_filter: ClassVar[Any]
     """The filter that only those have who may see events."""
     question_headers: ClassVar[tuple[str, ...]]
@@ -70,6 +72,16 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Return whether the action is for this user."""
         return request.user.has_perm(f"reservations.cancel_{self.opts.model_name}")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show a button that asks the list's question about this row, if it can be cancelled."""
+        row = kwargs["obj"]
+        if self.has_cancel_permission(request) and self.live([row.pk]) and not self.foreseen(row):
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+            context |= {"cancel_url": reverse(name), "action_checkbox_name": ACTION_CHECKBOX_NAME}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.action(description="Cancel and return the seats", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[_M]) -> HttpResponse | None:

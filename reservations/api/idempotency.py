@@ -27,7 +27,10 @@ class RetrySafe(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Look at the key before any other condition."""
         super().initial(request, *args, **kwargs)
-        if request.method == "POST" and HEADER in request.headers:
+        if request.method != "POST" or self.action is None:
+            return
+        request.data  # noqa: B018 (refuses what is no JSON, whether the body is needed or not)
+        if HEADER in request.headers:
             self.retry = Retry(
                 scope=self.scope,
                 key=parse_key(request.headers[HEADER]),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from reservations.ledger import load, steps
-from reservations.ledger.commands import Book, Command, Reserve
+from reservations.ledger.commands import Book, Command, Confirm, Reserve
 from reservations.ledger.expiry import release_expired_holds
 from reservations.ledger.lock import lock_events, read_clock
 from reservations.ledger.state import (
@@ -145,7 +145,8 @@ class Books:
 
 def _time_matters(batch: Sequence[Command], events: Iterable[Event]) -> bool:
     return any(event.held_seats for event in events) or any(
-        isinstance(command, Book) or (isinstance(command, Reserve) and command.hold_seconds)
+        isinstance(command, Book | Confirm)
+        or (isinstance(command, Reserve) and command.hold_seconds)
         for command in batch
     )
 

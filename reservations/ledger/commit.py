@@ -115,5 +115,6 @@ def _took_effect(witness: _Witness | None) -> bool:
             lock_events(pks=witness.event_pks[:1])
             return type(witness.row).objects.filter(pk=witness.row.pk).exists()
     except _UNAVAILABLE as error:
-        log.exception("ledger.outcome_unknown", row=str(witness.row.pk))
+        table = type(witness.row).__name__
+        log.exception("ledger.outcome_unknown", row=f"{table} {witness.row.pk}")
         raise OutcomeUnknown from error

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='Booking',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('customer_email', models.EmailField(blank=True, help_text='Empty once it was erased', max_length=254)),
+                ('customer_email', models.EmailField(blank=True, help_text='Gets the e-mails; erased on request', max_length=254)),
                 ('status', models.CharField(choices=[('confirmed', 'Confirmed'), ('cancelled', 'Cancelled')], max_length=20)),
                 ('created_at', models.DateTimeField(editable=False)),
             ],

@@ -20,7 +20,7 @@ class Booking(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     customer_email = models.EmailField(
-        max_length=254, blank=True, help_text="Empty once it was erased"
+        max_length=254, blank=True, help_text="Gets the e-mails; erased on request"
     )
     status = models.CharField(max_length=20, choices=Status)
     created_at = models.DateTimeField(editable=False)

@@ -196,9 +196,11 @@ CONFIRM = extend_schema(
         ),
         **refusals(
             InvalidReservationId(),
+            *MALFORMED,
             *KEY_FAULTS,
             errors.ReservationNotFound(),
             errors.HoldExpired(),
+            *WRONG_KIND,
             errors.IdempotencyKeyReused(),
             errors.Busy(),
             errors.OutcomeUnknown(),

@@ -293,9 +293,11 @@ CANCEL_BOOKING = extend_schema(
             {"data": {**_BOOKING, "status": "CANCELLED"}},
         ),
         **refusals(
+            *MALFORMED,
             *KEY_FAULTS,
             errors.BookingNotFound(),
             errors.BookingAlreadyCancelled(),
+            *WRONG_KIND,
             errors.IdempotencyKeyReused(),
             errors.Busy(),
             errors.OutcomeUnknown(),

@@ -20,7 +20,7 @@ MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 _MAX_VERSION = 2**63 - 1
 STATUSES = {status.upper(): status for status in Booking.Status.values}
 
-_is_email = EmailValidator()
+_is_email = EmailValidator(allowlist=[])  # Not even localhost
 
 
 @extend_schema_field({"type": "string", "format": "email", "maxLength": MAX_EMAIL_LENGTH})
@@ -101,8 +101,6 @@ class Items(serializers.ListField):
             self.fail("invalid")
         if not data:
             self.fail("required")
-        if len(data) > MAX_ITEMS:
-            self.fail("too_many")
         # Of null, a serializer says that there is no data; of an array, that it is no object.
         items = [ItemRequest(data=[] if each is None else each) for each in data]
         faults: dict[str, Any] = {
@@ -110,9 +108,9 @@ class Items(serializers.ListField):
             for number, item in enumerate(items)
             if not item.is_valid()
         }
-        events = list(_event_ids(data))
-        if len(events) > len(set(events)):
-            faults[""] = [self.error_messages["duplicate"]]
+        whole = [self.error_messages[name] for name in _faults_of_the_whole(data)]
+        if whole:
+            faults[""] = whole
         if faults:
             raise ValidationError(faults)
         return [BookingItem(**item.validated_data) for item in items]
@@ -120,6 +118,14 @@ class Items(serializers.ListField):
 
 def _under_its_own_path(faults: Any) -> Any:
     return {"" if name == "non_field_errors" else name: each for name, each in faults.items()}
+
+
+def _faults_of_the_whole(items: list[Any]) -> Iterator[str]:
+    if len(items) > MAX_ITEMS:
+        yield "too_many"
+    events = list(_event_ids(items))
+    if len(events) > len(set(events)):
+        yield "duplicate"
 
 
 def _event_ids(items: list[Any]) -> Iterator[str]:

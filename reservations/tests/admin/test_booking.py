@@ -15,7 +15,7 @@ from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import BOOKINGS, EVENTS, RESERVATIONS, cancel, messages, shown
 from reservations.tests.books import assert_books
 from reservations.tests.database import locked, setting
-from reservations.tests.factories import EventFactory, book
+from reservations.tests.factories import EventFactory, book, reserve
 
 
 @pytest.fixture
@@ -216,3 +216,37 @@ def test_completion_of_the_event(boss: Client, event: Event, other: Event) -> No
     assert 'data-field-name="event"' in page
     chosen = boss.get(f"{BOOKINGS}?event={other.pk}").content.decode()
     assert f'<option value="{other.pk}" selected>Jazz &lt;Night&gt;</option>' in chosen
+
+
+def test_the_button_on_a_page_of_its_own_asks_the_lists_question(
+    boss: Client, event: Event
+) -> None:
+    pk = book((event, 2))
+    page = boss.get(page_of(pk)).content.decode()
+    assert f'<form method="post" action="{BOOKINGS}"' in page
+    assert f'name="_selected_action" value="{pk}"' in page
+    question = cancel(boss, pk, page=BOOKINGS, confirmed=False).content.decode()
+    assert "Cancel 1 booking and return 2 seats?" in question
+    cancel(boss, pk, page=BOOKINGS)
+    assert f'action="{BOOKINGS}"' not in boss.get(page_of(pk)).content.decode()
+
+
+def test_no_button_for_an_item_or_for_those_who_may_only_look(
+    boss: Client, login: Login, event: Event
+) -> None:
+    pk, alone = book(event), reserve(event)
+    [item] = Booking.objects.get(pk=pk).items.all()
+    button, reservation = f'action="{RESERVATIONS}"', f"{RESERVATIONS}{{}}/change/".format
+    assert button in boss.get(reservation(alone)).content.decode()
+    assert button not in boss.get(reservation(item.pk)).content.decode()
+    client = login("view_reservation", "view_booking")
+    assert button not in client.get(reservation(alone)).content.decode()
+    assert f'action="{BOOKINGS}"' not in client.get(page_of(pk)).content.decode()
+
+
+def test_the_log_of_one_booking_has_one_page(boss: Client, event: Event) -> None:
+    pk = book(event)
+    cancel(boss, pk, page=BOOKINGS)
+    answer = boss.get(f"{BOOKINGS}{pk}/history/")
+    assert list(answer.context["page_range"]) == [1]
+    assert "Cancelled." in answer.content.decode()

@@ -172,6 +172,22 @@ def test_other_methods(event: Event, client: APIClient, method: str) -> None:
     assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
 
 
+@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}])
+def test_a_body_is_not_needed_but_must_be_json(
+    event: Event, client: APIClient, headers: dict[str, str]
+) -> None:
+    path = f"/reservations/{hold(event)}/confirm"
+    for raw, content_type, status in (
+        (b"{", "application/json", 400),
+        (b"x", "text/plain", 415),
+        (b" " * 70_000, "application/json", 413),
+        (b"", "application/x-www-form-urlencoded", 200),
+        (b'{"x": 1}', "application/json", 422 if headers else 200),
+    ):
+        answer = client.post(path, raw, content_type=content_type, headers=headers)
+        assert (answer.status_code, raw[:8]) == (status, raw[:8])
+
+
 def test_the_items_of_a_booking_are_not_here(event: Event, client: APIClient, mount: str) -> None:
     book((event, 2))
     [item] = Reservation.objects.all()

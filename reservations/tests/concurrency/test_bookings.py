@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from reservations.errors import Busy
@@ -17,9 +16,12 @@ from reservations.ledger import Book, books, load, submit
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.concurrency.threads import run_together
+from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, book, booking_of, hold, lapse
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+POOL = 6  # fewer than the pool's connections: all of them must wait for the lock at once
 
 
 @pytest.fixture(autouse=True)
@@ -161,18 +163,26 @@ def test_confirm_against_expiry_against_cancel_against_buyers(event: Event) -> N
         assert delete(Reservation.objects.get(status="confirmed").pk) == 204
 
 
-def test_a_hold_that_ends_while_everybody_confirms_it_is_decided_once(event: Event) -> None:
+@pytest.mark.parametrize(
+    ("left", "code", "available", "reservations"), [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)]
+)
+def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
+    event: Event, left: str, code: int, available: int, reservations: int
+) -> None:
+    """All confirm while somebody holds the lock; the hold ends before he lets go, or after."""
     held = hold(event, seats=10)
-    Reservation.objects.filter(pk=held).update(expires_at=soon(milliseconds=20))
-    codes = run_together([partial(confirm, held)] * 16)
-    status = Reservation.objects.get(pk=held).status
-    assert Counter(codes) == {200 if status == "confirmed" else 409: 16}
-    sold = status == "confirmed"
-    assert_books(event, available=0 if sold else 10, version=2, reservations=int(sold))
-
-
-def soon(*, milliseconds: int) -> Any:
-    return Now() + timedelta(milliseconds=milliseconds)
+    with ThreadPoolExecutor(POOL) as pool, second_connection() as other:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        waiting = [pool.submit(in_a_thread, partial(confirm, held)) for _ in range(POOL)]
+        wait_for_a_waiter(POOL)
+        other.execute(
+            "UPDATE reservations_reservation SET expires_at = clock_timestamp() + %s::interval",
+            [left],
+        )
+        other.commit()
+        codes = [each.result(timeout=30) for each in waiting]
+    assert Counter(codes) == {code: POOL}
+    assert_books(event, available=available, version=2, reservations=reservations)
 
 
 def test_fifty_sends_of_one_key(event: Event) -> None:

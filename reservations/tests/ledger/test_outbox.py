@@ -1,6 +1,6 @@
 """E-mails are queued with the booking: all of it, or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +10,57 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from uuid_utils.compat import uuid7
 
-from reservations.errors import Busy
-from reservations.ledger import BookingCancelled, Outcome, Reserved
+from reservations.errors import Busy, Refusal
+from reservations.ledger import (
+    BookingCancelled,
+    CancelBooking,
+    Outcome,
+    Reserved,
+    Retry,
+    submit,
+    submit_batch,
+)
+from reservations.ledger import commit as commit_module
 from reservations.ledger.outbox import queue_mails
 from reservations.models import Event
 from reservations.tests.database import second_connection, setting
+from reservations.tests.factories import booking_of, reserve
 from reservations.tests.jobs import EMAIL, book, booked, jobs
 from reservations.tests.notifications.conftest import no_jobs  # noqa: F401 (a fixture)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
 
 NumQueries = Callable[[int], Any]
+
+
+def kinds() -> list[str]:
+    return [job.args["kind"] for job in jobs()]
+
+
+def test_the_ledger_queues_what_it_commits_once(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One e-mail for a booking and one for its end; none for a repeat, a refusal or a rollback."""
+    retry = Retry(scope="s", key="k", fingerprint="f")
+    command = replace(booking_of(event), retry=retry)
+    for _ in range(2):
+        submit(command)
+    assert kinds() == ["booked"]
+    for _ in range(2):
+        submit_batch([CancelBooking(booking_id=command.booking_id, actor="test")])
+    submit_batch([booking_of((event, 11))])
+    reserve(event)
+    assert kinds() == ["booked", "cancelled"]
+    monkeypatch.setattr(commit_module, "queue_mails", queue_then_crash)
+    with pytest.raises(RuntimeError, match="crashed"):
+        submit(booking_of(event))
+    assert kinds() == ["booked", "cancelled"]
+
+
+def queue_then_crash(outcomes: Sequence[Outcome | Refusal]) -> None:
+    queue_mails(outcomes)
+    assert kinds() == ["booked", "cancelled", "booked"]
+    raise RuntimeError("crashed before COMMIT")
 
 
 def test_three_bookings_are_queued_in_one_statement(

@@ -52,7 +52,7 @@ def test_the_page_escapes_what_people_have_typed(booking: Booking) -> None:
 
 def test_a_cancelled_booking(booking: Booking) -> None:
     message = render(booking, kind="cancelled")
-    assert message.subject == "Cancelled: Rock & <b>Roll</b>, Node.js Bcc: x@y.example"
+    assert message.subject == "Cancelled: Rock & <b>Roll</b> and 1 more"
     for said in (message.text, message.html):
         assert "no longer valid" in said
         assert "yours" not in said
@@ -75,8 +75,22 @@ def test_the_headers(booking: Booking, settings: Settings) -> None:
     settings.DEFAULT_FROM_EMAIL = "Box <box@shop.example>"
     assert header(booking, "To") == EMAIL
     assert header(booking, "From") == "Box <box@shop.example>"
-    assert header(booking, "Subject").startswith("Your tickets: Rock & <b>Roll</b>, Node.js Bcc")
+    assert header(booking, "Subject") == "Your tickets: Rock & <b>Roll</b> and 1 more"
     assert header(booking, "Auto-Submitted") == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Line\r\nBcc: x@y.example\u2028two", "Line Bcc: x@y.example two"),
+        ("x" * 200, "x" * 59 + "\u2026"),
+    ],
+)
+def test_a_name_that_no_header_may_have(event: Event, name: str, shown: str) -> None:
+    Event.objects.update(name=name, venue=name)
+    message = render(book(event, seats=1), kind="booked")
+    assert message.subject == f"Your tickets: {shown}"
+    assert "\nBcc" not in message.text
 
 
 def test_an_event_with_a_name_alone(event: Event) -> None:

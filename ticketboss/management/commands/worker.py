@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ticketboss import first_run
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
-from ticketboss.worker import STOPPING, Worker
+from ticketboss.server import STOPPING
+from ticketboss.worker import Worker
 
 log = structlog.get_logger(__name__)
 

@@ -158,6 +158,7 @@ EMAIL = "must be a valid email"
         " ",
         "x",
         "a@b",
+        "a@localhost",
         "@b.example",
         "a@b.example,c@d.example",
         "a b@c.example",
@@ -232,6 +233,16 @@ def test_every_fault_at_once(event: Event, client: APIClient) -> None:
         ("items", duplicate),
     )
     assert_invalid(post(client, {}), ("customerEmail", EMAIL), ("items", ONE))
+
+
+def test_too_many_and_all_that_is_wrong_with_them(event: Event, client: APIClient) -> None:
+    answer = post(client, body(*[("x", 1)] * 20, ("x", 9)))
+    assert_invalid(
+        answer,
+        ("items.20.quantity", AT_MOST),
+        ("items", "maximum 20 items per booking"),
+        ("items", "duplicate eventId in the same transaction is not allowed"),
+    )
 
 
 def test_an_event_twice(event: Event, client: APIClient) -> None:
