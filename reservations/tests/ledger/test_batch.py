@@ -19,6 +19,7 @@ from reservations.ledger import (
     Confirm,
     EditEvent,
     Outcome,
+    ReleaseHolds,
     Reserve,
     Retry,
     submit_batch,
@@ -29,7 +30,7 @@ from reservations.tests.factories import EventFactory, hold, lapse
 
 MOST = 8
 events = st.integers(0, 1)
-others = st.integers(0, MOST - 1)
+others = st.integers(0, 3)
 seats = st.integers(1, 6)
 keys = st.none() | st.integers(0, 1)
 
@@ -100,6 +101,8 @@ class World:
         return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
 
     def figures(self) -> list[tuple[Any, ...]]:
+        # A command that turns out to repeat another may have had its event locked for nothing.
+        submit_batch([ReleaseHolds(event=event.slug) for event in self.events])
         columns = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
         rows = Event.objects.filter(pk__in=[event.pk for event in self.events]).order_by("pk")
         return list(rows.values_list(*columns))
@@ -129,7 +132,7 @@ def proven_afterwards(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("proven_afterwards")
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans)
 def test_one_transaction_for_all_or_one_for_each(plan: list[Any]) -> None:
     together, one_by_one = World(), World()
