@@ -39,7 +39,8 @@ def _erase_booking(pk: UUID) -> None:
     # Under the booking's locks: a cancel that has read the address is over, and its answer is
     # among those that are looked for next; one that comes later reads none.
     with transaction.atomic(durable=True):
-        lock_events(pks=Reservation.objects.filter(booking=pk).values_list("event_id", flat=True))
+        items = Reservation.objects.filter(booking=pk)
+        lock_events(pks=list(items.values_list("event_id", flat=True)))
         Booking.objects.filter(pk=pk).update(customer_email="")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
+from django.db import OperationalError
 
 from reservations.customers import erase_customer
 
@@ -25,7 +26,10 @@ class Command(BaseCommand):
             validate_email(email.strip())
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address") from error
-        erased = erase_customer(email=email)
+        try:
+            erased = erase_customer(email=email)
+        except OperationalError as error:
+            raise CommandError(f"not all is erased yet, run it again: {error}") from error
         if not any(erased):
             self.stdout.write("No booking has this address.")
             return

@@ -14,7 +14,7 @@ from reservations.ledger.decide import decide
 from reservations.ledger.state import State
 from reservations.models import Booking, Event, IdempotencyRecord
 from reservations.tests.books import assert_books
-from reservations.tests.database import in_a_thread, wait_for_a_waiter
+from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
 from reservations.tests.factories import book as book_through_the_ledger
 from reservations.tests.factories import reserve
 from reservations.tests.jobs import book
@@ -74,6 +74,18 @@ def test_a_cancel_that_has_read_the_address_is_waited_for(
         said = erasing[0].result(timeout=30)
     assert said == "Erased from 1 bookings and 1 remembered answers.\n"
     assert "ada" not in str(IdempotencyRecord.objects.get().outcome)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_is_busy_for_too_long(event: Event) -> None:
+    book_through_the_ledger(event, email="ada@shop.example")
+    with (
+        locked(event),
+        setting("lock_timeout", "100ms"),
+        pytest.raises(CommandError, match="run it again"),
+    ):
+        erase("ada@shop.example")
+    assert erase("ada@shop.example").startswith("Erased from 1 bookings")
 
 
 def test_again(event: Event) -> None:
