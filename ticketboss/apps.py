@@ -2,13 +2,6 @@
 
 from django.apps import AppConfig
 from django.conf import settings
-from procrastinate.contrib.django.apps import ProcrastinateConfig
-
-
-class JobsConfig(ProcrastinateConfig):
-    """Procrastinate, under a name that staff understand."""
-
-    verbose_name = "Jobs"
 
 
 class TicketBossConfig(AppConfig):

@@ -198,7 +198,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
-    "ticketboss.apps.JobsConfig",
+    "ticketboss.jobs_app.JobsConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
