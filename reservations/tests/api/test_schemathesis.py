@@ -57,7 +57,7 @@ def host(settings: Any) -> None:
 
 
 @schema.parametrize()
-@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_in_the_document(event: Event, case: schemathesis.Case[Any]) -> None:
     case.call_and_validate()
 
@@ -73,6 +73,6 @@ def test_any_sequence_of_calls(event: Event) -> None:
     run_state_machine_as_test(
         Calls,
         settings=hypothesis_settings(
-            max_examples=10, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=6, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
