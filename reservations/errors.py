@@ -5,13 +5,22 @@ Nothing here knows HTTP; ``reservations.api.errors`` maps each class to a status
 
 import inspect
 from dataclasses import dataclass
+from uuid import UUID
 
 
 class Refusal(Exception):
     """The request was refused"""
 
+    replayed: bool = False
+    """Whether it was refused to an earlier command with the same idempotency key."""
+
+    @classmethod
+    def sentence(cls) -> str:
+        """Return what a caller reads."""
+        return inspect.getdoc(cls) or cls.__name__
+
     def __str__(self) -> str:
-        return inspect.getdoc(type(self)) or type(self).__name__
+        return self.sentence()
 
 
 @dataclass(unsafe_hash=True)
@@ -37,16 +46,74 @@ class NotEnoughSeats(Refusal):
 
 
 @dataclass(unsafe_hash=True)
+class VersionConflict(Refusal):
+    """Event was modified, read it again and retry"""
+
+    version: int
+
+
+@dataclass(unsafe_hash=True)
+class PreconditionFailed(Refusal):
+    """Event was modified, read it again and retry"""
+
+    version: int
+
+
+@dataclass(unsafe_hash=True)
 class ReservationNotFound(Refusal):
     """Reservation not found or already cancelled"""
 
 
 @dataclass(unsafe_hash=True)
+class HoldExpired(Refusal):
+    """The hold has expired and its seats are released"""
+
+
+@dataclass(unsafe_hash=True)
+class PartOfBooking(Refusal):
+    """The reservation is part of a booking, which is cancelled whole"""
+
+    booking_id: UUID
+
+
+@dataclass(unsafe_hash=True)
+class Shortage:
+    """An item of a booking that cannot be had."""
+
+    event: str
+    requested: int
+    available: int
+
+
+@dataclass(unsafe_hash=True)
+class InsufficientSeats(Refusal):
+    """Not enough seats left"""
+
+    shortages: tuple[Shortage, ...]
+    """All of them, in the order of the request."""
+
+
+@dataclass(unsafe_hash=True)
+class BookingNotFound(Refusal):
+    """Booking not found"""
+
+
+@dataclass(unsafe_hash=True)
+class BookingAlreadyCancelled(Refusal):
+    """Booking is already cancelled"""
+
+
+@dataclass(unsafe_hash=True)
+class IdempotencyKeyReused(Refusal):
+    """Idempotency-Key was used before, for another request"""
+
+
+@dataclass(unsafe_hash=True)
 class CapacityBelowSold(Refusal):
-    """The capacity cannot be less than the seats already sold"""
+    """The capacity cannot be less than the seats already sold or held"""
 
     total_seats: int
-    sold_seats: int
+    taken_seats: int
 
 
 class Busy(Refusal):

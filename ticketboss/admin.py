@@ -1,4 +1,4 @@
-"""Staff accounts in the admin."""
+"""What is not of the app in the admin: staff accounts, and the worker's jobs."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -8,6 +8,9 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from reservations.admin.base import TolerantAdmin
+from ticketboss.jobs_admin import JobAdmin
+
+__all__ = ["GroupAdmin", "JobAdmin", "UserAdmin"]
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

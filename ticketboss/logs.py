@@ -60,5 +60,7 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
             # The middleware tells of every request, with its id.
             "gunicorn.access": {"handlers": [], "propagate": False},
             "django.request": {"level": "ERROR"},
+            # It tells of every job, and one begins every other second.
+            "procrastinate": {"level": "WARNING"},
         },
     }

@@ -53,6 +53,7 @@ UNFOLD = {
                 "items": [
                     _page("Events", "event", "reservations_event"),
                     _page("Reservations", "confirmation_number", "reservations_reservation"),
+                    _page("Bookings", "receipt_long", "reservations_booking"),
                     _page("Changes", "history", "reservations_change"),
                 ],
             },
@@ -62,6 +63,10 @@ UNFOLD = {
                     _page("Users", "person", "auth_user"),
                     _page("Groups", "group", "auth_group"),
                 ],
+            },
+            {
+                "title": "System",
+                "items": [_page("Jobs", "schedule", "procrastinate_procrastinatejob")],
             },
         ]
     },

@@ -4,11 +4,15 @@
 """
 
 import re
+from email.utils import parseaddr
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 import django_stubs_ext
+from django.core.exceptions import ValidationError as NoAddress
+from django.core.validators import validate_email
 from environs import EnvError, EnvValidationError, FileAwareEnv
 from marshmallow import ValidationError
 from marshmallow.validate import Length, OneOf, Range
@@ -55,6 +59,24 @@ def _is_header(values: list[str]) -> None:
         raise ValidationError("Must be a header and its value: HTTP_X_FORWARDED_PROTO,https")
 
 
+def _is_mail_url(value: str) -> None:
+    if not re.match(r"(smtp|submission)://|(console|dummy):", value):
+        raise ValidationError("Must begin with smtp://, submission://, console: or dummy:")
+    url = urlsplit(value)
+    if url.scheme in {"smtp", "submission"} and not url.hostname:
+        raise ValidationError("Must name a server: smtp://user:password@mail.example:587?tls=1")
+    # What is misspelt here would send passwords and addresses unencrypted.
+    if not re.fullmatch(r"((tls|ssl)=(1|[Tt]rue))?", url.query):
+        raise ValidationError("Must end in ?tls=1 or ?ssl=1 if anything")
+
+
+def _is_sender(value: str) -> None:
+    try:
+        validate_email(parseaddr(value)[1])
+    except NoAddress as error:
+        raise ValidationError("Must be like TicketBoss <tickets@shop.example>") from error
+
+
 # NAME_FILE names a file that holds the value of NAME: for secrets.
 env = FileAwareEnv(strip_whitespace=True)
 
@@ -99,6 +121,15 @@ try:
             ip_network,
             env.list("METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=_are_networks),
         )
+    )
+    _mail_default = "console:" if DEBUG else "dummy:"
+    env.str("EMAIL_URL", _mail_default, validate=_is_mail_url)
+    _mail: Any = env.dj_email_url("EMAIL_URL", _mail_default)
+    DEFAULT_FROM_EMAIL = env.str(
+        "EMAIL_FROM", "TicketBoss <tickets@localhost>", validate=_is_sender
+    )
+    IDEMPOTENCY_RETENTION_HOURS = env.int(
+        "IDEMPOTENCY_RETENTION_HOURS", 48, validate=Range(24, 8760)
     )
 except EnvValidationError as error:
     _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
@@ -167,6 +198,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
+    "ticketboss.jobs_app.JobsConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -231,17 +263,24 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "Sells the seats of an event to many buyers at once, and never one twice.\n\n"
         "Every path works with and without a slash at its end. Every refusal is JSON with `error` "
-        "and `code`; besides those listed with each call: 400 `invalid` for a Host that is not "
-        "served or a request that is no HTTP, 404 `not_found` for an unknown path, 405 "
-        "`method_not_allowed` with `Allow`, 414 and 431 for an over-long URL or header, and 500 "
-        "`internal_error` for a fault of ours. Plain http may be sent to https with 301 or 308."
+        "and `code`, under `/api/v1` with `error` (the code in PascalCase) and `message`; besides "
+        "those listed with each call: 400 `invalid` for a Host that is not served or a request "
+        "that is no HTTP, 404 `not_found` for an unknown path, 405 `method_not_allowed` with "
+        "`Allow`, 414 and 431 for an over-long URL or header, and 500 `internal_error` for a "
+        "fault of ours. Plain http may be sent to https with 301 or 308."
     ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "reservations.api.reservations.openapi.link_and_mount",
+        "reservations.api.v1.openapi.link",
     ],
-    "ENUM_NAME_OVERRIDES": {"ReservationStatus": "reservations.models.Reservation.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "ReservationStatus": "reservations.models.Reservation.Status",
+        "BookingStatus": ["CONFIRMED", "CANCELLED"],
+        "ReservedStatus": ["confirmed", "held"],
+        "ChangeKind": "reservations.models.Change.Kind",
+    },
     # The choices explain themselves.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SERVE_INCLUDE_SCHEMA": False,
@@ -265,6 +304,23 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# --- Jobs and e-mail ----------------------------------------------------------------------------
+
+# Where the jobs' code is. They are queued by name, so that this is for the worker alone.
+PROCRASTINATE_IMPORT_PATHS = [
+    "reservations.notifications.jobs",
+    "reservations.notifications.upkeep",
+]
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail["EMAIL_HOST"] or ""
+EMAIL_PORT = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
+# A mail server that hangs keeps one e-mail waiting for so long, then the next has its turn.
+EMAIL_TIMEOUT = 10
+
 # --- Security -----------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
@@ -287,8 +343,21 @@ if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
     MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
     CORS_URLS_REGEX = r"^/(?!admin(/|$)|metrics)"
-    CORS_ALLOW_HEADERS = ["accept", "content-type", "x-request-id"]
-    CORS_EXPOSE_HEADERS = ["Location", "Retry-After", "X-Request-ID"]
+    CORS_ALLOW_HEADERS = [
+        "accept",
+        "content-type",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "x-request-id",
+    ]
+    CORS_EXPOSE_HEADERS = [
+        "ETag",
+        "Idempotent-Replayed",
+        "Location",
+        "Retry-After",
+        "X-Request-ID",
+    ]
 # Other names under the domain, and the browsers' preload list, are for its owner to decide.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

@@ -1,7 +1,8 @@
 """The box office: what staff see. Numbers change only through the ledger."""
 
+from reservations.admin.booking import BookingAdmin
 from reservations.admin.change import ChangeAdmin
 from reservations.admin.event import EventAdmin
 from reservations.admin.reservation import ReservationAdmin
 
-__all__ = ["ChangeAdmin", "EventAdmin", "ReservationAdmin"]
+__all__ = ["BookingAdmin", "ChangeAdmin", "EventAdmin", "ReservationAdmin"]

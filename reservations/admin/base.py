@@ -1,29 +1,40 @@
 """What all pages of the box office have in common."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import structlog
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import ShowFacets
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.messages import WARNING
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 log = structlog.get_logger(__name__)
 
 _M = TypeVar("_M", bound=Model)
+_P = TypeVar("_P", bound=Model)
 
 if TYPE_CHECKING:  # Unfold's own annotations contradict Django's, which it keeps to.
 
     class UnfoldModelAdmin(admin.ModelAdmin[_M]):
         """Django's, in another look."""
+
+    class UnfoldTabularInline(admin.TabularInline[_M, _P]):
+        """Django's, in another look."""
 else:
     from unfold.admin import ModelAdmin as UnfoldModelAdmin
+    from unfold.admin import TabularInline as UnfoldTabularInline
 
 
 class OutsideTransactions(admin.ModelAdmin[_M]):
@@ -83,6 +94,14 @@ class BoxOfficeAdmin(TolerantAdmin[_M], OutsideTransactions[_M]):
         """Search without NUL, which no text of PostgreSQL holds."""
         return super().get_search_results(request, queryset, search_term.replace("\0", ""))
 
+    def get_paginator(
+        self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
+    ) -> Paginator[Any]:
+        """Page through rows without counting; one row's own log is short, and shows its pages."""
+        if queryset.model is LogEntry:
+            return Paginator(queryset, *args, **kwargs)
+        return super().get_paginator(request, queryset, *args, **kwargs)
+
     def has_delete_permission(self, request: HttpRequest, obj: _M | None = None) -> bool:
         """Nobody deletes: the history must stay whole."""
         return False
@@ -98,6 +117,47 @@ class ReadOnlyAdmin(BoxOfficeAdmin[_M]):
     def has_change_permission(self, request: HttpRequest, obj: _M | None = None) -> bool:
         """Nobody edits."""
         return False
+
+
+class ReadOnlyInline(UnfoldTabularInline[_M, _P]):
+    """Rows that belong to the one above, to look at."""
+
+    extra = 0
+    hide_title = True
+
+    def has_add_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
+        """Nobody edits."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
+        """Nobody deletes."""
+        return False
+
+
+def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
+    """Return a column that shows the status of a row as a label."""
+
+    @display(description="status", label=colours)
+    def state(_: Any, row: Any) -> str:
+        return str(row.status)
+
+    return state  # type: ignore[no-any-return]
+
+
+def link(model: type[Model], pk: object, text: str = "") -> str:
+    """Return a link to the page of one row."""
+    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
+    return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
+
+
+def record(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
+    """Write into the admin's own log what was done with ``rows``."""
+    assert request.user.pk
+    LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, text)
 
 
 def actor(user: AbstractBaseUser | AnonymousUser) -> str:

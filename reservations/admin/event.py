@@ -1,7 +1,6 @@
 """Events in the admin."""
 
 from typing import Any, cast
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -9,15 +8,15 @@ from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html
 from unfold.decorators import display
 
-from reservations.admin.base import BoxOfficeAdmin, actor
+from reservations.admin.base import BoxOfficeAdmin, actor, link
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import EditEvent, Edits, submit
-from reservations.models import Event
+from reservations.models import Event, Reservation
 
 _SHOWN_CHANGES = 20
+_FIGURES = ("seats", "held_seats", "reservation_count", "version")
 
 
 class EventForm(forms.ModelForm[Event]):
@@ -43,7 +42,7 @@ class EventForm(forms.ModelForm[Event]):
     def _show_refusal(self) -> None:
         match self.refusal:
             case CapacityBelowSold() as refusal:
-                self.add_error("total_seats", f"{refusal}: {refusal.sold_seats}.")
+                self.add_error("total_seats", f"{refusal}: {refusal.taken_seats}.")
             case EventExists() as refusal:
                 self.add_error("slug", f"{refusal}.")
             case Refusal() as refusal:
@@ -62,7 +61,7 @@ class EventAdmin(BoxOfficeAdmin[Event]):
     fields = ("slug", "name", "venue", "starts_at", "total_seats")
     change_form_outer_after_template = "reservations/admin/latest_changes.html"
 
-    @display(description="sold and available")
+    @display(description="seats now")
     def seats(self, event: Event) -> str:
         """Show how the seats stand, with a bar."""
         return render_to_string("reservations/admin/seats.html", {"event": event})
@@ -71,11 +70,11 @@ class EventAdmin(BoxOfficeAdmin[Event]):
         self, request: HttpRequest, obj: Event | None = None
     ) -> tuple[str, ...]:
         """Keep the slug as it was made: partners know it."""
-        return ("slug", "seats", "reservation_count", "version") if obj else ()
+        return ("slug", *_FIGURES) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple[Any, ...]:
         """Show the figures too, once there are any."""
-        return (*self.fields, "seats", "reservation_count", "version") if obj else self.fields
+        return (*self.fields, *_FIGURES) if obj else self.fields
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
@@ -127,11 +126,6 @@ class EventAdmin(BoxOfficeAdmin[Event]):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-def _link(reservation_id: UUID) -> str:
-    url = reverse("admin:reservations_reservation_change", args=[reservation_id])
-    return format_html('<a href="{}">{}</a>', url, reservation_id)
-
-
 def _latest_changes(event: Event) -> dict[str, Any]:
     changes = event.changes.order_by("-version")[:_SHOWN_CHANGES]
     url = reverse("admin:reservations_change_changelist")
@@ -147,7 +141,7 @@ def _latest_changes(event: Event) -> dict[str, Any]:
                     change.available_seats,
                     change.actor,
                     change.at,
-                    _link(change.reservation_id) if change.reservation_id else "",
+                    link(Reservation, change.reservation_id) if change.reservation_id else "",
                 ]
                 for change in changes
             ],

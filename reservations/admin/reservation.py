@@ -1,56 +1,58 @@
 """Reservations in the admin."""
 
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
-from unfold.decorators import display
 
-from reservations.admin.base import ReadOnlyAdmin, actor
+from reservations.admin.base import link
+from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import DayRangeFilter
-from reservations.errors import Refusal
-from reservations.ledger import Cancel, Cancelled, Outcome, submit_batch
-from reservations.models import Reservation
-
-_SHOWN_REFUSALS = 10
+from reservations.errors import PartOfBooking, Refusal
+from reservations.ledger import Cancel
+from reservations.models import Booking, Reservation
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin[Reservation]):
-    """Reservations, newest first; they can be cancelled, nothing else."""
+class ReservationAdmin(CancellingAdmin[Reservation]):
+    """Reservations, newest first."""
 
-    list_display = ("id", "event", "partner", "seats", "state", "created_at")
-    list_filter = (
-        ("event", AutocompleteSelectFilter),
-        ("status", ChoicesDropdownFilter),
-        ("created_at", DayRangeFilter),
+    list_display = (
+        "id",
+        "event",
+        "partner",
+        "booking_link",
+        "seats",
+        "state",
+        "created_at",
+        "expires_at",
     )
+    event_filter = ("event", AutocompleteSelectFilter)
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     list_select_related = ("event",)
     search_fields = ("id", "partner")
     search_help_text = "Reservation id, or partner's first letters"
-    fields = readonly_fields = ("id", "event", "partner", "seats", "status", "created_at")
-    actions = ("cancel",)
-
-    @display(
-        description="status",
-        ordering="status",
-        label={Reservation.Status.CONFIRMED: "success", Reservation.Status.CANCELLED: "danger"},
+    fields = readonly_fields = (
+        "id",
+        "event",
+        "partner",
+        "booking",
+        "seats",
+        "status",
+        "created_at",
+        "expires_at",
     )
-    def state(self, reservation: Reservation) -> str:
-        """Show the status as a label."""
-        return reservation.status
+    question_headers = ("Reservation", "Event", "Partner", "Status", "Seats")
 
-    def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        """Leave out the choice of an event for those who may see none."""
-        without = () if request.user.has_perm("reservations.view_event") else ("event",)
-        return [each for each in self.list_filter if each[0] not in without]
+    @admin.display(description="booking")
+    def booking_link(self, reservation: Reservation) -> str | None:
+        """Link the booking that the reservation is part of, by the end of its id."""
+        pk = reservation.booking_id
+        return link(Booking, pk, f"…{pk.hex[-8:]}") if pk else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
@@ -62,70 +64,30 @@ class ReservationAdmin(ReadOnlyAdmin[Reservation]):
             wanted |= Q(pk=UUID(term))
         return queryset.filter(wanted), False
 
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Return whether the action is for this user."""
-        return request.user.has_perm("reservations.cancel_reservation")
+    def command(self, pk: UUID, by: str) -> Cancel:
+        """Cancel a reservation, or end a hold."""
+        return Cancel(reservation_id=pk, actor=by)
 
-    @admin.action(description="Cancel and return the seats", permissions=["cancel"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Reservation]) -> HttpResponse | None:
-        """Cancel what is selected, once that is confirmed."""
-        # Not the queryset: the list's filters would hide what was cancelled in the meantime.
-        ids = list(dict.fromkeys(map(UUID, request.POST.getlist(ACTION_CHECKBOX_NAME))))
-        if "confirmed" not in request.POST:
-            return self._ask(request, ids)
-        commands = [Cancel(reservation_id=pk, actor=actor(request.user)) for pk in ids]
-        try:
-            outcomes = submit_batch(commands)
-        except Refusal as refusal:
-            self.message_user(request, f"{refusal}.", messages.ERROR)
-        else:
-            self._report(request, dict(zip(commands, outcomes, strict=True)))
-        return None
-
-    def _ask(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
-        selected = Reservation.objects.select_related("event").filter(
-            pk__in=ids, status=Reservation.Status.CONFIRMED
-        )
-        if not selected:
-            self.message_user(request, "None of these is confirmed any more.", messages.WARNING)
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Cancel reservations",
-            "opts": self.opts,
-            "selected": selected,
-            "seats": sum(each.seats for each in selected),
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "table": {
-                "headers": ["Reservation", "Event", "Partner", "Seats"],
-                "rows": [[each.pk, each.event, each.partner, each.seats] for each in selected],
-            },
-        }
-        return TemplateResponse(request, "reservations/admin/confirm_cancel.html", context)
-
-    def _report(self, request: HttpRequest, results: dict[Cancel, Outcome | Refusal]) -> None:
-        cancelled = [each for each in results.values() if isinstance(each, Cancelled)]
-        if cancelled:
-            self._log_cancelled(request, cancelled)
-            seats = sum(each.seats for each in cancelled)
-            text = f"{len(cancelled)} of {len(results)} cancelled, {seats} seats returned."
-            self.message_user(request, text, messages.SUCCESS)
-        self._tell_refusals(
-            request,
-            [
-                f"{command.reservation_id}: {each}."
-                for command, each in results.items()
-                if isinstance(each, Refusal)
-            ],
+    def live(self, ids: list[UUID]) -> QuerySet[Reservation]:
+        """Return those that are held or confirmed."""
+        return Reservation.objects.select_related("event").filter(
+            pk__in=ids, status__in=[Reservation.Status.HELD, Reservation.Status.CONFIRMED]
         )
 
-    def _log_cancelled(self, request: HttpRequest, cancelled: list[Cancelled]) -> None:
-        assert request.user.pk
-        rows = self.model.objects.filter(pk__in=[each.reservation_id for each in cancelled])
-        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, "Cancelled.")
+    def seats(self, row: Reservation) -> int:
+        """Return the seats of a reservation."""
+        return row.seats
 
-    def _tell_refusals(self, request: HttpRequest, refusals: list[str]) -> None:
-        rest = len(refusals) - _SHOWN_REFUSALS
-        more = [f"{rest} more were refused."] if rest > 0 else []
-        for text in [*refusals[:_SHOWN_REFUSALS], *more]:
-            self.message_user(request, text, messages.WARNING)
+    def cells(self, row: Reservation) -> list[object]:
+        """Return the cells of ``question_headers``."""
+        return [row.pk, row.event, row.partner, row.status, row.seats]
+
+    def foreseen(self, row: Reservation) -> Refusal | None:
+        """Return why an item of a booking cannot be cancelled alone."""
+        return PartOfBooking(row.booking_id) if row.booking_id else None
+
+    def told(self, pk: UUID, refusal: Refusal) -> str:
+        """Tell a refusal, with a link to the booking that is to be cancelled instead."""
+        if isinstance(refusal, PartOfBooking):
+            return format_html("{}: {}: {}.", pk, refusal, link(Booking, refusal.booking_id))
+        return super().told(pk, refusal)

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reservations import errors
+from reservations.ledger import Repeatable
 
 log = structlog.get_logger(__name__)
 
@@ -23,70 +24,114 @@ Body = dict[str, Any]
 _SOON = {"Retry-After": "1"}  # seconds
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """What every error tells, whichever form its family of calls gives it."""
+
+    status: int
+    code: str
+    sentence: str
+    details: Body = {}
+    headers: dict[str, str] = {}
+
+
+class _Rule(NamedTuple):
     status: int
     shown: tuple[str, ...] = ()
     """Attributes of the refusal that the body shows, in camelCase."""
-    headers: dict[str, str] | None = None
+    headers: dict[str, str] = {}
+    known_as: type[errors.Refusal] | None = None
+    """The refusal that a client is told of instead."""
 
 
-_ANSWERS: dict[type[errors.Refusal], _Answer] = {
-    errors.EventNotFound: _Answer(404),
-    errors.ReservationNotFound: _Answer(404),
-    errors.NotEnoughSeats: _Answer(409, ("requested", "available_seats")),
-    errors.Busy: _Answer(503, headers=_SOON),
-    errors.OutcomeUnknown: _Answer(503, headers=_SOON),
+_RULES: dict[type[errors.Refusal], _Rule] = {
+    errors.EventNotFound: _Rule(404),
+    errors.NotEnoughSeats: _Rule(409, ("requested", "available_seats")),
+    errors.VersionConflict: _Rule(409, ("version",)),
+    errors.PreconditionFailed: _Rule(412, ("version",), known_as=errors.VersionConflict),
+    errors.ReservationNotFound: _Rule(404),
+    # A booking's items are no reservations of a partner's.
+    errors.PartOfBooking: _Rule(404, known_as=errors.ReservationNotFound),
+    errors.HoldExpired: _Rule(409),
+    errors.InsufficientSeats: _Rule(409),
+    errors.BookingNotFound: _Rule(404),
+    errors.BookingAlreadyCancelled: _Rule(409),
+    errors.IdempotencyKeyReused: _Rule(422),
+    errors.Busy: _Rule(503, headers=_SOON),
+    errors.OutcomeUnknown: _Rule(503, headers=_SOON),
 }
 
 
 def handle(error: Exception, _context: dict[str, Any]) -> Response:
     """Answer any exception of a view (DRF's ``EXCEPTION_HANDLER``)."""
+    answer = explain(error)
+    return Response(_body(answer), status=answer.status, headers=answer.headers)
+
+
+def _body(answer: Answer) -> Body:
+    return {"error": answer.sentence, "code": answer.code, **answer.details}
+
+
+def explain(error: Exception) -> Answer:
+    """Return what to answer to any exception of a view, and log what is nobody's to expect."""
     match error:
-        case errors.Refusal() if type(error) in _ANSWERS:
+        case errors.Refusal() if type(error) in _RULES:
             return _refused(error)
         case OperationalError() | InterfaceError() | InternalError():
             log.warning("api.database_unavailable", reason=str(error))
             return _refused(errors.Busy())
         case exceptions.APIException():
-            headers = _SOON if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE else None
-            return Response(_explain(error), status=error.status_code, headers=headers)
+            return _explain(error)
         case Http404():
-            return Response(_NOT_FOUND, status=status.HTTP_404_NOT_FOUND)
+            return _NOT_FOUND
         case SuspiciousOperation():
             log.warning("api.suspicious", reason=str(error))
-            return Response(_BAD_REQUEST, status=400)
+            return _BAD_REQUEST
     log.error("api.crashed", exc_info=error)
-    return Response(_INTERNAL, status=status.HTTP_500_INTERNAL_SERVER_ERROR)
+    return _INTERNAL
 
 
-_BAD_REQUEST: Body = {"error": "Bad request", "code": "invalid"}
-_NOT_FOUND: Body = {"error": "Not found", "code": "not_found"}
-_INTERNAL: Body = {"error": "Internal server error", "code": "internal_error"}
+_BAD_REQUEST = Answer(400, "invalid", "Bad request")
+_NOT_FOUND = Answer(404, "not_found", "Not found")
+_INTERNAL = Answer(500, "internal_error", "Internal server error")
 
 
-def _refused(refusal: errors.Refusal) -> Response:
-    answer = _ANSWERS[type(refusal)]
-    body = {"error": str(refusal), "code": _snake_case(type(refusal).__name__)}
-    body |= {_camel_case(name): getattr(refusal, name) for name in answer.shown}
-    return Response(body, status=answer.status, headers=answer.headers)
+def _refused(refusal: errors.Refusal) -> Answer:
+    rule = _RULES[type(refusal)]
+    told = rule.known_as or type(refusal)
+    return Answer(
+        rule.status,
+        _snake_case(told.__name__),
+        told.sentence(),
+        {_camel_case(name): getattr(refusal, name) for name in rule.shown},
+        rule.headers | replayed(refusal),
+    )
 
 
-def _explain(error: exceptions.APIException) -> Body:
+def replayed(answer: errors.Refusal | Repeatable) -> dict[str, str]:
+    """Return the header of an answer that was given before."""
+    return {"Idempotent-Replayed": "true"} if answer.replayed else {}
+
+
+def _explain(error: exceptions.APIException) -> Answer:
     match error:
         case exceptions.ValidationError():
             faults = list(_faults(error.detail))
         case exceptions.ParseError():
             faults = [{"path": "", "message": str(error.detail)}]
         case _:
-            return {"error": str(error.detail), "code": error.default_code}
-    return {"error": faults[0]["message"], "code": "invalid", "details": faults}
+            headers = _SOON if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE else {}
+            return Answer(error.status_code, error.default_code, str(error.detail), headers=headers)
+    return Answer(400, "invalid", faults[0]["message"], {"details": faults})
 
 
 def _faults(detail: Any, path: str = "") -> Iterator[Body]:
-    """Flatten DRF's nested messages: ``{"seats": ["..."]}`` to ``{"path": "seats", ...}``."""
+    """Flatten DRF's nested messages: ``{"seats": ["..."]}`` to ``{"path": "seats", ...}``.
+
+    What is filed under "" is about the whole that contains it.
+    """
     if isinstance(detail, dict):
         for name, nested in detail.items():
-            yield from _faults(nested, f"{path}.{name}" if path else str(name))
+            yield from _faults(nested, ".".join(filter(None, (path, str(name)))))
     else:
         yield from ({"path": path, "message": str(message)} for message in detail)
 
@@ -107,38 +152,40 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer what Django itself refuses: a forged Host header, say."""
     if wants_page(request):
         return defaults.bad_request(request, exception)
-    return _json(_BAD_REQUEST, 400)
+    return _json(_BAD_REQUEST)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer an unknown route."""
     if wants_page(request):
         return defaults.page_not_found(request, exception or Http404())
-    return _json(_NOT_FOUND, 404)
+    return _json(_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a crash outside of the API's views."""
     if wants_page(request):
         return defaults.server_error(request)
-    return _json(_INTERNAL, 500)
+    return _json(_INTERNAL)
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Answer while the database cannot be had."""
     refused = _refused(errors.Busy())
     if wants_page(request):
-        response = render(request, "reservations/unavailable.html", status=refused.status_code)
-    else:
-        response = _json(refused.data, refused.status_code)
-    response["Retry-After"] = refused["Retry-After"]
-    return response
+        response = render(request, "reservations/unavailable.html", status=refused.status)
+        for name, value in refused.headers.items():
+            response[name] = value
+        return response
+    return _json(refused)
 
 
-def _json(body: Body, status_code: int) -> JsonResponse:
+def _json(answer: Answer) -> JsonResponse:
     # As compact as DRF's.
     compact = {"separators": (",", ":")}
-    return JsonResponse(body, status=status_code, json_dumps_params=compact)
+    return JsonResponse(
+        _body(answer), status=answer.status, headers=answer.headers, json_dumps_params=compact
+    )
 
 
 def wants_page(request: HttpRequest | Request) -> bool:

@@ -5,10 +5,10 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reservations import errors, queries
+from reservations.api import etags
 from reservations.api.errors import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
@@ -38,6 +38,6 @@ class HomeView(APIView):
         if wants_page(request):
             response = render(request, "reservations/home.html", {"event": event})
         else:
-            response = Response(SummarySerializer(event).data)
+            response = etags.respond(request, event, SummarySerializer(event).data)
         patch_vary_headers(response, ["Accept"])
         return response

@@ -1,14 +1,22 @@
 """What the OpenAPI document says beyond the fields of each body."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+)
 from rest_framework import exceptions, serializers
+from rest_framework.response import Response
 
 from reservations import errors
+from reservations.api.body import PayloadTooLarge
 from reservations.api.errors import handle
+from reservations.api.idempotency import InvalidKey
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
@@ -33,6 +41,12 @@ class Invalid(Error):
     details = Fault(many=True)
 
 
+class VersionConflict(Error):
+    """The event is not what the client believes."""
+
+    version = serializers.IntegerField(help_text="That of the event now")
+
+
 class NotEnoughSeats(Error):
     """A final denial, and the figures it rests on."""
 
@@ -40,7 +54,12 @@ class NotEnoughSeats(Error):
     availableSeats = serializers.IntegerField()
 
 
-_BODIES: dict[type[Exception], type[Error]] = {
+Form = type[serializers.Serializer[Any]]
+Bodies = Mapping[type[Exception], Form]
+
+_BODIES: Bodies = {
+    errors.VersionConflict: VersionConflict,
+    errors.PreconditionFailed: VersionConflict,
     errors.NotEnoughSeats: NotEnoughSeats,
     exceptions.ValidationError: Invalid,
     exceptions.ParseError: Invalid,
@@ -72,20 +91,109 @@ HEADERS = [
 """Those of every operation."""
 
 
-def refusals(*causes: Exception) -> dict[int, OpenApiResponse]:
-    """Return, by its status, how the API answers ``causes``; those of one status in a row."""
-    answers = [(handle(cause, {}), cause) for cause in causes]
+IDEMPOTENCY_KEY = [
+    OpenApiParameter(
+        "Idempotency-Key",
+        {"type": "string", "pattern": "^[!#-~]{1,255}$"},
+        location="header",
+        description="A name of yours for this request, 1 to 255 printable characters of ASCII, "
+        "bare or as a quoted string. Sent again with the same path and JSON it has the same "
+        "answer and no second effect, for at least 24 hours; with others it is refused. Answers "
+        "400, 404, 412, `version_conflict` and 503 are not remembered",
+    ),
+    OpenApiParameter(
+        "Idempotent-Replayed",
+        location="header",
+        response=True,
+        description="`true` if this is the answer to an earlier request with the same key",
+    ),
+]
+"""Those of every POST."""
+
+IF_NONE_MATCH = [
+    OpenApiParameter(
+        "If-None-Match", location="header", description="Tags that the client has already"
+    ),
+    OpenApiParameter(
+        "ETag",
+        location="header",
+        response=[200, 304],
+        required=True,
+        description='`"<event id>-<version>"`, strong',
+    ),
+]
+KEY_FAULTS = [InvalidKey(fault) for fault in InvalidKey.FAULTS]
+MALFORMED = [
+    exceptions.ParseError("Request body must be valid JSON in UTF-8"),
+    exceptions.ParseError("Request body must be a JSON object"),
+    exceptions.ParseError("Request body ended before its Content-Length"),
+]
+WRONG_KIND = [
+    PayloadTooLarge(),
+    exceptions.UnsupportedMediaType("text/plain"),
+    exceptions.UnsupportedMediaType("", detail="Request body must not be compressed"),
+]
+"""What is answered to a body that is not looked into."""
+
+NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already; no body")}
+
+
+def location(what: str) -> OpenApiParameter:
+    """Return the header of an answer that made something."""
+    return OpenApiParameter(
+        "Location", location="header", response=[201], required=True, description=f"Path of {what}"
+    )
+
+
+def refusals(
+    *causes: Exception,
+    handle: Callable[[Exception, dict[str, Any]], Response] = handle,
+    bodies: Bodies = _BODIES,
+    otherwise: Form = Error,
+) -> dict[int, OpenApiResponse]:
+    """Return, by its status, how the API answers ``causes``; those of one status in a row.
+
+    Args:
+        causes: what a view may raise.
+        handle: what answers it.
+        bodies: the form of its body, by class.
+        otherwise: the form of all other bodies.
+    """
+    known: Bodies = {Exception: otherwise, **bodies}
+    answers = [(handle(cause, {}), _form(type(cause), known)) for cause in causes]
     return {
-        status: _response([(answer.data, type(cause)) for answer, cause in same])
+        status: _response([(answer.data, form) for answer, form in same])
         for status, same in groupby(answers, key=lambda pair: pair[0].status_code)
     }
 
 
-def _response(refused: list[tuple[dict[str, Any], type[Exception]]]) -> OpenApiResponse:
+def _form(cause: type[Exception], known: Bodies) -> Form:
+    return next(known[each] for each in cause.__mro__ if each in known)
+
+
+def _response(
+    refused: list[tuple[dict[str, Any], Form]],
+) -> OpenApiResponse:
+    forms = _without_special_cases({form for _, form in refused})
+    sentences = [(body.get("message", body["error"]), body) for body, _ in refused]
     return OpenApiResponse(
-        _BODIES.get(refused[0][1], Error),
-        description="; ".join(body["error"] for body, _ in refused),
-        examples=[OpenApiExample(body["error"], value=body) for body, _ in refused],
+        forms[0] if len(forms) == 1 else _one_of(forms),
+        description="; ".join(sentence for sentence, _ in sentences),
+        examples=[OpenApiExample(sentence, value=body) for sentence, body in sentences],
+    )
+
+
+def _without_special_cases(forms: set[Form]) -> list[Form]:
+    # What fits a form fits the one that it extends, too: not exactly one of both.
+    general = [form for form in forms if not forms & set(form.__mro__[1:])]
+    return sorted(general, key=lambda form: form.__name__)
+
+
+def _one_of(forms: list[Form]) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(
+        component_name="Or".join(form.__name__ for form in forms),
+        serializers=forms,
+        resource_type_field_name=None,
     )
 
 
@@ -94,5 +202,5 @@ def choose_one_mount(endpoints: list[Endpoint]) -> list[Endpoint]:
     return [
         (path.rstrip("/") or "/", regex, method, view)
         for path, regex, method, view in endpoints
-        if not path.startswith("/api/")
+        if path.startswith("/api/v1/") or not path.startswith("/api/")
     ]

@@ -12,6 +12,7 @@ urlpatterns = [
     re_path(r"^ready/?\Z", ReadyView.as_view(), name="ready"),
     re_path(r"^api/schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^api/docs/?\Z", DocsView.as_view(), name="docs"),
+    path("api/v1/", include("reservations.api.v1.urls")),
     *(
         path(mount, include("reservations.api.reservations.urls"))
         for mount in ("", "api/", "api/demo/")

@@ -5,28 +5,56 @@ several at once.
 """
 
 from reservations.ledger.commands import (
+    Book,
+    BookingItem,
     Cancel,
-    Cancelled,
+    CancelBooking,
     Command,
-    Edited,
+    Confirm,
     EditEvent,
     Edits,
-    Outcome,
+    ReleaseHolds,
     Reserve,
+    Retry,
+)
+from reservations.ledger.outcomes import (
+    Booked,
+    BookedItem,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Repeatable,
     Reserved,
 )
+from reservations.ledger.retries import refuse_reuse
 from reservations.ledger.submit import submit, submit_batch
 
 __all__ = [
+    "Book",
+    "Booked",
+    "BookedItem",
+    "BookingCancelled",
+    "BookingItem",
     "Cancel",
+    "CancelBooking",
     "Cancelled",
     "Command",
+    "Confirm",
+    "Confirmed",
     "EditEvent",
     "Edited",
     "Edits",
+    "HoldsReleased",
     "Outcome",
+    "ReleaseHolds",
+    "Repeatable",
     "Reserve",
     "Reserved",
+    "Retry",
+    "refuse_reuse",
     "submit",
     "submit_batch",
 ]

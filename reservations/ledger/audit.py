@@ -1,13 +1,17 @@
 """The proof: an event's changes, replayed, must give its counters and its reservations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count, F, IntegerField, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from reservations.models import Change, Event, Reservation
+
+_CONFIRMED = Q(status=Reservation.Status.CONFIRMED)
+_HELD = Q(status=Reservation.Status.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +35,38 @@ class _Replay:
 
     total_seats: int
     available_seats: int
+    holds: dict[UUID | None, int] = field(default_factory=dict)
+    """The seats of every hold that is neither confirmed, cancelled nor expired."""
     reservation_count: int = 0
     version: int = 0
     misplaced: int = 0
-    """Changes whose version or available seats do not follow from the one before."""
+    """Changes that do not follow from those before: in version, available seats or a hold."""
+
+    @property
+    def held_seats(self) -> int:
+        """Seats of all holds."""
+        return sum(self.holds.values())
 
     def apply(self, change: Change) -> None:
         self.version += 1
         self.available_seats += change.seats
+        held = self.holds.pop(change.reservation_id, None)
         match change.kind:
-            case Change.Kind.CONFIRMED:
+            case Change.Kind.HELD:
+                self.holds[change.reservation_id] = -change.seats
+            case Change.Kind.CONFIRMED | Change.Kind.HOLD_CONFIRMED:
                 self.reservation_count += 1
-            case Change.Kind.CANCELLED:
+            case Change.Kind.CANCELLED if held is None:
                 self.reservation_count -= 1
             case Change.Kind.CAPACITY:
                 self.total_seats += change.seats
-        if (change.version, change.available_seats) != (self.version, self.available_seats):
+        if not self._follows(change, held):
             self.misplaced += 1
+
+    def _follows(self, change: Change, held: int | None) -> bool:
+        ends_hold = change.kind in {Change.Kind.HOLD_CONFIRMED, Change.Kind.EXPIRED}
+        numbers = (change.version, change.available_seats)
+        return numbers == (self.version, self.available_seats) and not (ends_hold and held is None)
 
 
 def audit(events: QuerySet[Event]) -> Iterator[tuple[Event, list[Drift]]]:
@@ -70,12 +89,15 @@ def _drifts(event: Event) -> Iterator[Drift]:
     figures = [
         ("total_seats", event.total_seats, replay.total_seats),
         ("available_seats", event.available_seats, replay.available_seats),
+        ("held_seats", event.held_seats, replay.held_seats),
         ("reservation_count", event.reservation_count, replay.reservation_count),
         ("version", event.version, replay.version),
         ("change.version", replay.misplaced, 0),
-        ("reservation.seats", live["seats"], event.total_seats - event.available_seats),
+        ("reservation.seats", live["sold"], event.sold_seats),
+        ("reservation.held_seats", live["held"], event.held_seats),
         ("reservation.status", live["count"], event.reservation_count),
         ("change.reservation", _unmatched_reservations(event), 0),
+        ("booking.status", _unmatched_items(event), 0),
     ]
     for column, stored, expected in figures:
         if stored != expected:
@@ -93,15 +115,26 @@ def _replay(event: Event) -> _Replay:
 
 
 def _live_reservations(event: Event) -> dict[str, int]:
-    return event.reservations.filter(status=Reservation.Status.CONFIRMED).aggregate(
-        seats=Coalesce(Sum("seats"), 0), count=Count("pk")
+    return event.reservations.aggregate(
+        sold=Coalesce(Sum("seats", filter=_CONFIRMED), 0),
+        held=Coalesce(Sum("seats", filter=_HELD), 0),
+        count=Count("pk", filter=_CONFIRMED),
     )
 
 
 def _unmatched_reservations(event: Event) -> int:
-    """Count the reservations whose changes do not add up to what they hold now."""
-    held = Q(status=Reservation.Status.CONFIRMED)
-    booked = event.reservations.annotate(
+    """Count the reservations whose changes do not add up to what they take now."""
+    live = _CONFIRMED | _HELD
+    taken = event.reservations.annotate(
         moved=Coalesce(Sum("changes__seats"), Value(0), output_field=IntegerField())
     )
-    return booked.exclude(held & Q(moved=-F("seats"))).exclude(~held & Q(moved=0)).count()
+    return taken.exclude(live & Q(moved=-F("seats"))).exclude(~live & Q(moved=0)).count()
+
+
+def _unmatched_items(event: Event) -> int:
+    """Count the items that are not cancelled with their booking, or without it."""
+    return (
+        event.reservations.filter(booking__isnull=False)
+        .exclude(status=F("booking__status"))
+        .count()
+    )

@@ -1,7 +1,9 @@
-"""The one lock of the project."""
+"""The one lock of the project, and the clock that is read under it."""
 
 from collections.abc import Collection
+from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 
 from reservations.metrics import LOCK_WAIT_SECONDS
@@ -18,3 +20,12 @@ def lock_events(*, slugs: Collection[str] = (), pks: Collection[int] = ()) -> li
     wanted = Q(slug__in=[slug for slug in slugs if is_slug(slug)]) | Q(pk__in=pks)
     with LOCK_WAIT_SECONDS.time():
         return list(Event.objects.filter(wanted).select_for_update(no_key=True).order_by("pk"))
+
+
+def read_clock() -> datetime:
+    """Return PostgreSQL's time, by which all holds are judged: hosts' clocks differ."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [now] = cursor.fetchone()
+    assert isinstance(now, datetime)
+    return now

@@ -5,24 +5,42 @@ from typing import overload
 
 from reservations.errors import Refusal
 from reservations.ledger.commands import (
+    Book,
     Cancel,
-    Cancelled,
+    CancelBooking,
     Command,
-    Edited,
+    Confirm,
     EditEvent,
-    Outcome,
+    ReleaseHolds,
     Reserve,
-    Reserved,
 )
 from reservations.ledger.commit import commit
+from reservations.ledger.outcomes import (
+    Booked,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Reserved,
+)
 
 
 @overload
 def submit(command: Reserve) -> Reserved: ...
 @overload
+def submit(command: Confirm) -> Confirmed: ...
+@overload
 def submit(command: Cancel) -> Cancelled: ...
 @overload
+def submit(command: Book) -> Booked: ...
+@overload
+def submit(command: CancelBooking) -> BookingCancelled: ...
+@overload
 def submit(command: EditEvent) -> Edited: ...
+@overload
+def submit(command: ReleaseHolds) -> HoldsReleased: ...
 def submit(command: Command) -> Outcome:
     """Carry out ``command`` and return its outcome, once it is committed.
 

@@ -1,7 +1,17 @@
-"""The tables: events, their reservations, and every change to an event's numbers."""
+"""The tables: events, reservations, bookings, every change to an event, and remembered answers."""
 
+from reservations.models.booking import Booking
 from reservations.models.change import Change
 from reservations.models.event import DEFAULT_EVENT, Event, is_slug
+from reservations.models.idempotency import IdempotencyRecord
 from reservations.models.reservation import Reservation
 
-__all__ = ["DEFAULT_EVENT", "Change", "Event", "Reservation", "is_slug"]
+__all__ = [
+    "DEFAULT_EVENT",
+    "Booking",
+    "Change",
+    "Event",
+    "IdempotencyRecord",
+    "Reservation",
+    "is_slug",
+]

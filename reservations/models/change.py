@@ -20,7 +20,10 @@ class Change(models.Model):
 
     class Kind(models.TextChoices):
         CONFIRMED = "confirmed"
+        HELD = "held"
+        HOLD_CONFIRMED = "hold_confirmed"
         CANCELLED = "cancelled"
+        EXPIRED = "expired"
         CAPACITY = "capacity"
         EDITED = "edited"
 
@@ -52,8 +55,9 @@ class Change(models.Model):
                 condition=Q(available_seats__gte=0), name="change_available_seats_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(kind="confirmed", seats__lt=0, reservation__isnull=False)
-                | Q(kind="cancelled", seats__gt=0, reservation__isnull=False)
+                condition=Q(kind__in=["confirmed", "held"], seats__lt=0, reservation__isnull=False)
+                | Q(kind="hold_confirmed", seats=0, reservation__isnull=False)
+                | Q(kind__in=["cancelled", "expired"], seats__gt=0, reservation__isnull=False)
                 | Q(kind="capacity", reservation__isnull=True)
                 | Q(kind="edited", seats=0, reservation__isnull=True),
                 name="change_kind_fits_seats",

@@ -64,7 +64,10 @@ class Event(models.Model):
     total_seats = models.IntegerField(
         validators=[MinValueValidator(0)], help_text="All there are, sold or not"
     )
-    available_seats = models.IntegerField()
+    available_seats = models.IntegerField(help_text="Neither held nor sold")
+    held_seats = models.IntegerField(
+        default=0, db_default=0, help_text="Held, until confirmed or expired"
+    )
     reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
 
@@ -81,13 +84,18 @@ class Event(models.Model):
                 condition=Q(available_seats__gte=0), name="event_available_seats_not_negative"
             ),
             models.CheckConstraint(
-                condition=Q(available_seats__lte=F("total_seats")),
-                name="event_available_seats_within_total",
+                condition=Q(held_seats__gte=0), name="event_held_seats_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(available_seats__lte=F("total_seats") - F("held_seats")),
+                name="event_available_and_held_seats_within_total",
             ),
             models.CheckConstraint(
                 condition=Q(
                     reservation_count__gte=0,
-                    reservation_count__lte=F("total_seats") - F("available_seats"),
+                    reservation_count__lte=F("total_seats")
+                    - F("available_seats")
+                    - F("held_seats"),
                 ),
                 name="event_reservation_count_within_sold",
             ),
@@ -99,5 +107,5 @@ class Event(models.Model):
 
     @property
     def sold_seats(self) -> int:
-        """Seats that are not available."""
-        return self.total_seats - self.available_seats
+        """Seats that are neither available nor held."""
+        return self.total_seats - self.available_seats - self.held_seats

@@ -1,4 +1,4 @@
-"""Seats of one event, sold to one partner."""
+"""Seats of one event, sold to or held for one partner or customer."""
 
 from typing import ClassVar
 
@@ -8,29 +8,40 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from uuid_utils.compat import uuid7
 
+from reservations.models.booking import Booking
 from reservations.models.event import Event
 
 
 class Reservation(models.Model):
-    """Seats of one event, sold to one partner.
+    """Seats of one event: a partner's own, or an item of a customer's booking.
 
     The primary key is the public id: a UUIDv7 (RFC 9562) made in Python, so that a command
     knows it before its transaction begins, and that inserts append to the index.
     """
 
     class Status(models.TextChoices):
+        HELD = "held"
         CONFIRMED = "confirmed"
         CANCELLED = "cancelled"
+        EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event = models.ForeignKey(
         Event, on_delete=models.PROTECT, related_name="reservations", db_index=False
     )
-    partner = models.CharField(max_length=100, help_text="The partner's own id, trimmed")
+    booking = models.ForeignKey(
+        Booking, on_delete=models.PROTECT, related_name="items", null=True, db_index=False
+    )
+    partner = models.CharField(
+        max_length=100, blank=True, help_text="The partner's own id, trimmed; none in a booking"
+    )
     seats = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status)
     # Now() is the time the INSERT began, hence after the event's lock was granted.
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a hold ends, or has ended"
+    )
 
     class Meta:
         default_permissions = ("view",)
@@ -45,11 +56,30 @@ class Reservation(models.Model):
                 fields=["-id"], condition=Q(status="cancelled"), name="reservation_cancelled"
             ),
             BrinIndex(fields=["created_at"], name="reservation_created_at"),
+            models.Index(
+                fields=["event", "expires_at"], condition=Q(status="held"), name="reservation_held"
+            ),
+            models.Index(
+                fields=["booking"],
+                condition=Q(booking__isnull=False),
+                name="reservation_booking",
+            ),
+            models.Index(
+                fields=["event", "-booking"],
+                condition=Q(booking__isnull=False),
+                name="reservation_event_booking",
+            ),
         )
         constraints = (
             models.CheckConstraint(condition=Q(seats__gte=1), name="reservation_seats_positive"),
             models.CheckConstraint(
-                condition=Q(status__in=["confirmed", "cancelled"]), name="reservation_status_known"
+                condition=Q(status__in=["held", "expired"], expires_at__isnull=False)
+                | Q(status__in=["confirmed", "cancelled"], expires_at__isnull=True),
+                name="reservation_status_fits_expiry",
+            ),
+            models.CheckConstraint(
+                condition=Q(booking__isnull=True) | Q(status__in=["confirmed", "cancelled"]),
+                name="reservation_of_a_booking_is_no_hold",
             ),
         )
         # Ids are time-ordered: this is "newest first", from the primary key.

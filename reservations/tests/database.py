@@ -41,13 +41,14 @@ def setting(name: str, value: str) -> Iterator[None]:
             cursor.execute(f"RESET {name}")
 
 
-def wait_for_a_waiter() -> None:
-    """Return when some transaction waits for a lock."""
+def wait_for_a_waiter(waiters: int = 1) -> None:
+    """Return when so many transactions wait for a lock."""
     deadline = time.monotonic() + 30
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone() != (0,):
+            [(waiting,)] = cursor.fetchall()
+            if waiting >= waiters:
                 return
             time.sleep(0.01)
     raise AssertionError("nobody waits for a lock")

@@ -1,12 +1,14 @@
 """Rows for tests. Seats are sold through the ledger, never by a factory."""
 
+from datetime import timedelta
 from uuid import UUID
 
+from django.db.models.functions import Now
 from factory.declarations import SelfAttribute, Sequence
 from factory.django import DjangoModelFactory
 
-from reservations.ledger import Reserve, submit
-from reservations.models import Event
+from reservations.ledger import Book, BookingItem, Reserve, submit
+from reservations.models import Event, Reservation
 
 
 class EventFactory(DjangoModelFactory[Event]):
@@ -23,3 +25,32 @@ def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:
     """Sell seats of ``event`` and return the reservation's id."""
     command = Reserve(event=event.slug, partner=partner, seats=seats, actor="test")
     return submit(command).reservation_id
+
+
+def hold(event: Event, *, seats: int = 1, seconds: int = 60) -> UUID:
+    """Hold seats of ``event`` and return the reservation's id."""
+    command = Reserve(
+        event=event.slug, partner="abc-corp", seats=seats, actor="test", hold_seconds=seconds
+    )
+    return submit(command).reservation_id
+
+
+def lapse(*reservation_ids: UUID) -> None:
+    """Let the time of holds be over, as if nobody had asked since."""
+    held = Reservation.objects.filter(pk__in=reservation_ids, status="held")
+    held.update(expires_at=Now() - timedelta(seconds=1))
+
+
+def booking_of(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> Book:
+    """Return the command to book one seat, or so many, of each event."""
+    items = [each if isinstance(each, tuple) else (each, 1) for each in wanted]
+    return Book(
+        customer_email=email,
+        items=tuple(BookingItem(event=event.slug, seats=seats) for event, seats in items),
+        actor="test",
+    )
+
+
+def book(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> UUID:
+    """Book one seat, or so many, of each event and return the booking's id."""
+    return submit(booking_of(*wanted, email=email)).booking_id

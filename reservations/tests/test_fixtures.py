@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError
 
-from reservations.models import DEFAULT_EVENT, Event
+from reservations.models import DEFAULT_EVENT, Booking, Change, Event, Reservation
 from reservations.tests.books import assert_proven
 from reservations.tests.factories import EventFactory, reserve
 
@@ -19,6 +19,13 @@ def test_demo() -> None:
     assert Event.objects.count() == 5
     default.refresh_from_db()
     assert default.available_seats == 10
+    shown = set(Reservation.objects.values_list("status", flat=True))
+    assert shown == {"confirmed", "cancelled", "expired"}  # A hold would not last until it is seen.
+    assert set(Booking.objects.values_list("status", flat=True)) == {"confirmed", "cancelled"}
+    assert {len(booking.items.all()) for booking in Booking.objects.all()} == {2, 3}
+    kinds = set(Change.objects.values_list("kind", flat=True))
+    assert kinds >= {"held", "hold_confirmed", "expired"}
+    assert not Event.objects.exclude(held_seats=0).exists()
     sold_out = Event.objects.get(available_seats=0)
     assert sold_out.slug == "harbour-festival-2027"
     reserve(Event.objects.get(slug="python-day-2027"), seats=2)

@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
+SERVE = [sys.executable, "manage.py", "serve"]
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -63,16 +66,23 @@ class Serving:
     """``manage.py serve``, or another command that ends in it, until ``stop``."""
 
     def __init__(
-        self, home: Path, *, command: list[str] | None = None, cwd: Path = ROOT, **values: str
+        self,
+        home: Path,
+        *,
+        command: list[str] | None = None,
+        cwd: Path = ROOT,
+        worker: bool = False,
+        **values: str,
     ) -> None:
         self.port = free_port()
         self.home = home
         self._log = home.parent / f"serve-{self.port}.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command or [sys.executable, "manage.py", "serve"],
+                command or [*SERVE, *([] if worker else ["--no-worker"])],
                 cwd=cwd,
-                # One worker starts faster than two; what needs more says so.
+                # One web process starts faster than two, and no worker at all fastest; what
+                # needs more says so.
                 env=environment(home, **{"PORT": str(self.port), "WEB_CONCURRENCY": "1", **values}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

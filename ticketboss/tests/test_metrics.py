@@ -14,7 +14,8 @@ from django.test import Client
 from django.utils.timezone import now
 
 from reservations.errors import NotEnoughSeats
-from reservations.tests.factories import EventFactory, reserve
+from reservations.tests.factories import EventFactory, book, hold, reserve
+from reservations.tests.jobs import clear_jobs
 from ticketboss.tests.programs import ROOT, Serving, wait_until
 
 ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
@@ -103,13 +104,25 @@ def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) 
     EventFactory.create_batch(99, starts_at=now() + timedelta(days=100))
     soon = EventFactory.create(slug="soon", starts_at=now() + timedelta(days=1))
     reserve(soon, seats=3)
+    hold(soon, seats=2)
     text = read(client)
-    assert value(text, 'ticketboss_event_available_seats{event="soon"}') == 7
+    assert value(text, 'ticketboss_event_available_seats{event="soon"}') == 5
+    assert value(text, 'ticketboss_event_held_seats{event="soon"}') == 2
     assert value(text, 'ticketboss_event_total_seats{event="soon"}') == 10
     assert text.count("ticketboss_event_available_seats{") == 100
     assert 'event="over"' not in text
     assert 'event="later"' not in text
     assert value(text, "ticketboss_database_up") == 1
+
+
+def test_jobs_that_wait(transactional_db: None, allowed: None, client: Client) -> None:
+    clear_jobs()
+    assert value(read(client), 'ticketboss_jobs{queue="mail",status="todo"}') == 0
+    book(EventFactory.create())
+    text = read(client)
+    assert value(text, 'ticketboss_jobs{queue="mail",status="todo"}') == 1
+    assert value(text, 'ticketboss_jobs{queue="mail",status="failed"}') == 0
+    clear_jobs()
 
 
 def test_requests_by_method_and_status(db: None, allowed: None, client: Client) -> None:

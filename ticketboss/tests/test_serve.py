@@ -79,7 +79,10 @@ def posts_login(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> None:
-    with Serving(migrated_home) as serving, closing(connect(serving.port)) as idle:
+    with (
+        Serving(migrated_home, worker=True) as serving,
+        closing(connect(serving.port)) as idle,
+    ):
         idle.request("GET", "/reservations")
         idle.getresponse().read()  # and keep the connection open
         started = serving.processes()

@@ -1,9 +1,12 @@
 """Settings: every name documented, every bad value refused by name."""
 
+import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -68,21 +71,47 @@ def test_every_setting_is_in_the_readme() -> None:
         ("CSRF_TRUSTED_ORIGINS", "box.example", "origins like https://shop.example"),
         ("METRICS_ALLOWED_IPS", "10.0.0.1/8", "addresses or networks like 10.0.0.0/8"),
         ("METRICS_ALLOWED_IPS", "localhost", "addresses or networks like 10.0.0.0/8"),
+        ("EMAIL_URL", "", "Must begin with smtp://"),
+        ("EMAIL_URL", "mail.example", "Must begin with smtp://"),
+        ("EMAIL_URL", "smtps://mail.example", "Must begin with smtp://"),
+        ("EMAIL_URL", "submission://", "Must name a server"),
+        ("EMAIL_URL", "smtp://", "Must name a server"),
+        ("EMAIL_URL", "smtp://mail.example?tls=maybe", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example?tsl=1", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example?tls=1&ssl=1", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example:smtp", "Not a valid email URL"),
+        ("EMAIL_FROM", "TicketBoss", "Must be like TicketBoss <tickets@shop.example>"),
+        ("IDEMPOTENCY_RETENTION_HOURS", "23", "greater than or equal to 24"),
         ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO,https"),
         ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto,https", "HTTP_X_FORWARDED_PROTO,https"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) -> None:
-    done = read("DEBUG", **{name: value})
-    assert done.returncode == 1
+    with patch.dict(os.environ, {name: value}, clear=True), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
+    reason = str(ended.value)
+    assert reason.startswith("TicketBoss cannot start: ")
+    assert len(reason.splitlines()) == 1
+    assert name in reason
+    assert expected in reason
+
+
+def test_a_refusal_is_all_that_is_printed() -> None:
+    done = read("DEBUG", PORT="eighty")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith("TicketBoss cannot start: ")
-    assert len(done.stderr.splitlines()) == 1
-    assert name in done.stderr
-    assert expected in done.stderr
 
 
-def test_a_bad_url_does_not_show_its_password() -> None:
-    done = read("DEBUG", DATABASE_URL="postgresql://me:pa55word@host:port/x")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://me:pa55word@host:port/x"),
+        ("EMAIL_URL", "smtp://me:pa55word@host:port"),
+        ("EMAIL_URL", "http://me:pa55word@host"),
+    ],
+)
+def test_a_bad_url_does_not_show_its_password(name: str, value: str) -> None:
+    done = read("DEBUG", **{name: value})
     assert done.returncode == 1
     assert "pa55word" not in done.stderr
 
@@ -128,3 +157,31 @@ def test_a_database_url_keeps_its_options() -> None:
         '"max_size": 3',
     ):
         assert part in done.stdout
+
+
+PRODUCTION = {"DJANGO_DEBUG": "0", "SECRET_KEY": "x", "ALLOWED_HOSTS": "tickets.example"}
+
+
+@pytest.mark.parametrize(("values", "backend"), [({}, "console"), (PRODUCTION, "dummy")])
+def test_without_a_mail_server(values: dict[str, str], backend: str) -> None:
+    done = read("EMAIL_BACKEND", **values)
+    assert f"django.core.mail.backends.{backend}.EmailBackend" in done.stdout
+
+
+def test_a_mail_server() -> None:
+    done = read(
+        "EMAIL_HOST",
+        "EMAIL_PORT",
+        "EMAIL_HOST_USER",
+        "EMAIL_HOST_PASSWORD",
+        "EMAIL_USE_TLS",
+        "EMAIL_TIMEOUT",
+        "DEFAULT_FROM_EMAIL",
+        EMAIL_URL="submission://me:p%40ss@mail.example",
+        EMAIL_FROM="Box office <box@shop.example>",
+    )
+    assert done.stdout == (
+        '{"EMAIL_HOST": "mail.example", "EMAIL_PORT": 587, "EMAIL_HOST_USER": "me", '
+        '"EMAIL_HOST_PASSWORD": "p@ss", "EMAIL_USE_TLS": true, "EMAIL_TIMEOUT": 10, '
+        '"DEFAULT_FROM_EMAIL": "Box office <box@shop.example>"}\n'
+    )

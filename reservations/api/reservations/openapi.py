@@ -7,10 +7,21 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import exceptions
 
 from reservations import errors
-from reservations.api.body import PayloadTooLarge
-from reservations.api.openapi import HEADERS, refusals
+from reservations.api.openapi import (
+    HEADERS,
+    IDEMPOTENCY_KEY,
+    IF_NONE_MATCH,
+    KEY_FAULTS,
+    MALFORMED,
+    NOT_MODIFIED,
+    WRONG_KIND,
+    location,
+    refusals,
+)
 from reservations.api.reservations.serializers import (
     EventId,
+    ExpectedVersion,
+    HoldSeconds,
     InvalidReservationId,
     PartnerId,
     ReservationRequest,
@@ -36,11 +47,10 @@ _FAULTS = [
     ("partnerId", PartnerId.default_error_messages["too_long"]),
     ("partnerId", PartnerId.default_error_messages["unprintable"]),
     ("eventId", EventId.default_error_messages["invalid"]),
-]
-_MALFORMED = [
-    "Request body must be valid JSON in UTF-8",
-    "Request body must be a JSON object",
-    "Request body ended before its Content-Length",
+    ("holdSeconds", HoldSeconds.default_error_messages["invalid"]),
+    ("holdSeconds", HoldSeconds.default_error_messages["too_few"]),
+    ("holdSeconds", HoldSeconds.default_error_messages["too_many"]),
+    ("expectedVersion", ExpectedVersion.default_error_messages["invalid"]),
 ]
 _UNKNOWN_EVENT = errors.EventNotFound("")
 
@@ -53,6 +63,7 @@ SUMMARY = extend_schema(
         OpenApiParameter(
             "eventId", default=DEFAULT_EVENT, description="The event; the default one if not given"
         ),
+        *IF_NONE_MATCH,
         *HEADERS,
     ],
     responses={
@@ -73,6 +84,7 @@ SUMMARY = extend_schema(
                 )
             ],
         ),
+        **NOT_MODIFIED,
         **refusals(_UNKNOWN_EVENT, errors.Busy()),
     },
 )
@@ -81,24 +93,30 @@ RESERVE = extend_schema(
     operation_id="reserve",
     summary="Reserve seats",
     description=(
-        "The seats are sold when the answer is 201, and certainly not when it is 400, 404, 409, "
-        "413, 415 or 503 `busy`. 409 is final; 503 is worth another try. Unknown fields are "
-        "ignored. The body is at most 64 KiB of UTF-8."
+        "The seats are yours when the answer is 201, and certainly not when it is 400, 404, 409, "
+        "412, 413, 415, 422 or 503 `busy`. 409 `not_enough_seats` is final; 503 is worth another "
+        "try. With `holdSeconds` they are held for so long, until they are confirmed. Unknown "
+        "fields are ignored. The body is at most 64 KiB of UTF-8."
     ),
     tags=_TAGS,
     parameters=[
-        *HEADERS,
         OpenApiParameter(
-            "Location",
+            "If-Match",
             location="header",
-            response=[201],
-            required=True,
-            description="Path of the reservation",
+            description="Refuse, unless the event has this `ETag` once expired holds are released",
         ),
+        *IDEMPOTENCY_KEY,
+        *HEADERS,
+        location("the reservation"),
     ],
     request=ReservationRequest,
     examples=[
-        OpenApiExample("seats", value={"partnerId": "abc-corp", "seats": 3}, request_only=True)
+        OpenApiExample("seats", value={"partnerId": "abc-corp", "seats": 3}, request_only=True),
+        OpenApiExample(
+            "hold",
+            value={"partnerId": "abc-corp", "seats": 3, "holdSeconds": 300},
+            request_only=True,
+        ),
     ],
     responses={
         201: OpenApiResponse(
@@ -107,55 +125,93 @@ RESERVE = extend_schema(
             examples=[
                 OpenApiExample(
                     "reserved", value={"reservationId": _UUID, "seats": 3, "status": "confirmed"}
-                )
+                ),
+                OpenApiExample(
+                    "held",
+                    value={
+                        "reservationId": _UUID,
+                        "seats": 3,
+                        "status": "held",
+                        "expiresAt": "2026-11-21T13:31:48.053561Z",
+                    },
+                ),
             ],
         ),
         **refusals(
             *(exceptions.ValidationError({field: [text]}) for field, text in _FAULTS),
-            *map(exceptions.ParseError, _MALFORMED),
+            *MALFORMED,
+            *KEY_FAULTS,
             _UNKNOWN_EVENT,
             errors.NotEnoughSeats(requested=3, available_seats=2),
-            PayloadTooLarge(),
-            exceptions.UnsupportedMediaType("text/plain"),
-            exceptions.UnsupportedMediaType("", detail="Request body must not be compressed"),
+            errors.VersionConflict(version=15),
+            errors.PreconditionFailed(version=15),
+            *WRONG_KIND,
+            errors.IdempotencyKeyReused(),
             errors.Busy(),
             errors.OutcomeUnknown(),
         ),
     },
 )
 
+_RESERVATION = {
+    "reservationId": _UUID,
+    "eventId": DEFAULT_EVENT,
+    "partnerId": "abc-corp",
+    "seats": 3,
+    "status": "confirmed",
+    "createdAt": "2026-11-21T13:26:48.053561Z",
+    "expiresAt": None,
+}
+
 RETRIEVE = extend_schema(
     operation_id="getReservation",
     summary="A reservation",
+    description="Reads never look at the clock: a hold that nobody has asked about since it "
+    "expired may be shown as held for a few seconds more. An item of a booking is not found here.",
     tags=_TAGS,
     parameters=[_ID, *HEADERS],
     responses={
         200: OpenApiResponse(
             ReservationSerializer,
             description="The reservation, whatever its status",
-            examples=[
-                OpenApiExample(
-                    "reservation",
-                    value={
-                        "reservationId": _UUID,
-                        "eventId": DEFAULT_EVENT,
-                        "partnerId": "abc-corp",
-                        "seats": 3,
-                        "status": "confirmed",
-                        "createdAt": "2026-11-21T13:26:48.053561Z",
-                        "expiresAt": None,
-                    },
-                )
-            ],
+            examples=[OpenApiExample("reservation", value=_RESERVATION)],
         ),
         **refusals(InvalidReservationId(), errors.ReservationNotFound(), errors.Busy()),
+    },
+)
+
+CONFIRM = extend_schema(
+    operation_id="confirmReservation",
+    summary="Confirm a held reservation",
+    description="One that is confirmed already stays so. Whether a hold has expired is decided by "
+    "the database's clock, once its event is locked. No body is needed.",
+    tags=_TAGS,
+    parameters=[_ID, *IDEMPOTENCY_KEY, *HEADERS],
+    request=None,
+    responses={
+        200: OpenApiResponse(
+            ReservationSerializer,
+            description="The reservation is confirmed",
+            examples=[OpenApiExample("confirmed", value=_RESERVATION)],
+        ),
+        **refusals(
+            InvalidReservationId(),
+            *MALFORMED,
+            *KEY_FAULTS,
+            errors.ReservationNotFound(),
+            errors.HoldExpired(),
+            *WRONG_KIND,
+            errors.IdempotencyKeyReused(),
+            errors.Busy(),
+            errors.OutcomeUnknown(),
+        ),
     },
 )
 
 CANCEL = extend_schema(
     operation_id="cancelReservation",
     summary="Cancel a reservation and return its seats",
-    description="Of several at the same moment, exactly one is answered with 204.",
+    description="Held or confirmed. Of several at the same moment, exactly one gets 204.",
     tags=_TAGS,
     parameters=[_ID, *HEADERS],
     responses={
@@ -176,11 +232,9 @@ def link_and_mount(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for operations in family.values():
         for operation in operations.values():
             operation["servers"] = [{"url": mount} for mount in _MOUNTS]
+    parameters = {"reservation_id": "$response.body#/reservationId"}
     family["/reservations"]["post"]["responses"]["201"]["links"] = {
-        target: {
-            "operationId": target,
-            "parameters": {"reservation_id": "$response.body#/reservationId"},
-        }
-        for target in ("getReservation", "cancelReservation")
+        target: {"operationId": target, "parameters": parameters}
+        for target in ("getReservation", "confirmReservation", "cancelReservation")
     }
     return result

@@ -8,11 +8,13 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 
+from reservations.api.fields import Integer, Text
 from reservations.ledger import Reserved
 from reservations.models import DEFAULT_EVENT, Event, Reservation
 
 MAX_SEATS = 10
 MAX_PARTNER_LENGTH = 100
+MIN_HOLD_SECONDS, MAX_HOLD_SECONDS = 5, 3600
 
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 _BLANK = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -21,21 +23,6 @@ PARTNER_PATTERN = (
     f"^[{_BLANK}]*{_VISIBLE}([^{_CONTROL}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
 )
 """What ``PartnerId`` accepts, as a regular expression for clients."""
-
-
-@extend_schema_field({"type": "string"})
-class Text(serializers.Field[str, Any, str, Any]):
-    """A JSON string; a number is not turned into one."""
-
-    def to_internal_value(self, data: Any) -> str:
-        """Return ``data`` if it is a string."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return data
-
-    def to_representation(self, value: str) -> str:
-        """Return ``value``."""
-        return value
 
 
 class EventId(Text):
@@ -73,9 +60,10 @@ class PartnerId(Text):
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_SEATS})
-class Seats(serializers.Field[int, Any, int, Any]):
-    """A JSON integer from 1 to 10; 3.0, "3" and true are none."""
+class Seats(Integer):
+    """How many seats."""
 
+    minimum, maximum = 1, MAX_SEATS
     default_error_messages = {
         "required": "Seats must be an integer",
         "null": "Seats must be an integer",
@@ -84,19 +72,28 @@ class Seats(serializers.Field[int, Any, int, Any]):
         "too_many": f"Maximum {MAX_SEATS} seats per request",
     }
 
-    def to_internal_value(self, data: Any) -> int:
-        """Return ``data`` if it is an integer in range."""
-        if type(data) is not int:
-            self.fail("invalid")
-        if data < 1:
-            self.fail("too_few")
-        if data > MAX_SEATS:
-            self.fail("too_many")
-        return data
 
-    def to_representation(self, value: int) -> int:
-        """Return ``value``."""
-        return value
+@extend_schema_field({"type": "integer", "minimum": MIN_HOLD_SECONDS, "maximum": MAX_HOLD_SECONDS})
+class HoldSeconds(Integer):
+    """How long seats are held."""
+
+    minimum, maximum = MIN_HOLD_SECONDS, MAX_HOLD_SECONDS
+    default_error_messages = {
+        "null": "Hold seconds must be an integer",
+        "invalid": "Hold seconds must be an integer",
+        "too_few": f"Hold seconds must be at least {MIN_HOLD_SECONDS}",
+        "too_many": f"Hold seconds must be at most {MAX_HOLD_SECONDS}",
+    }
+
+
+@extend_schema_field({"type": "integer"})
+class ExpectedVersion(Integer):
+    """The version that the event must have."""
+
+    default_error_messages = {
+        "null": "Expected version must be an integer",
+        "invalid": "Expected version must be an integer",
+    }
 
 
 class ReservationRequest(serializers.Serializer[dict[str, Any]]):
@@ -108,6 +105,14 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
     )
     seats = Seats(help_text='`"3"`, `3.0` and `true` are refused')
     eventId = EventId(source="event", default=DEFAULT_EVENT)
+    holdSeconds = HoldSeconds(
+        source="hold_seconds", required=False, help_text="Hold the seats for so long, to confirm"
+    )
+    expectedVersion = ExpectedVersion(
+        source="expected_version",
+        required=False,
+        help_text="Refuse, unless the event is at this version",
+    )
 
 
 class ReservedSerializer(serializers.Serializer[Reserved]):
@@ -115,31 +120,40 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
 
     reservationId = serializers.UUIDField(source="reservation_id")
     seats = serializers.IntegerField()
-    status = serializers.ChoiceField(Reservation.Status.choices)
+    status = serializers.ChoiceField(["confirmed", "held"])
+    expiresAt = serializers.DateTimeField(
+        source="expires_at", required=False, help_text="When the hold ends, if it is one"
+    )
+
+    def to_representation(self, reserved: Reserved) -> dict[str, Any]:
+        """Leave out the end of what has none."""
+        shown = super().to_representation(reserved)
+        return {name: value for name, value in shown.items() if value is not None}
 
 
-class ReservationSerializer(serializers.ModelSerializer[Reservation]):
+class ReservationSerializer(serializers.Serializer[Any]):
     """A reservation as it stands."""
 
     reservationId = serializers.UUIDField(source="id")
     eventId = serializers.CharField(source="event.slug")
     partnerId = serializers.CharField(source="partner")
     seats = serializers.IntegerField()
+    status = serializers.ChoiceField(Reservation.Status.choices)
     createdAt = serializers.DateTimeField(source="created_at")
-    # What is confirmed or cancelled expires never.
-    expiresAt = serializers.DateTimeField(default=None, read_only=True, allow_null=True)
+    expiresAt = serializers.DateTimeField(
+        source="expires_at",
+        read_only=True,
+        allow_null=True,
+        help_text="When a hold ends, or has ended",
+    )
 
-    class Meta:
-        model = Reservation
-        fields = (
-            "reservationId",
-            "eventId",
-            "partnerId",
-            "seats",
-            "status",
-            "createdAt",
-            "expiresAt",
-        )
+
+@extend_schema_serializer(component_name="Reservation")
+class ConfirmedSerializer(ReservationSerializer):
+    """The same of the ledger's outcome, a ``Confirmed``."""
+
+    reservationId = serializers.UUIDField(source="reservation_id")
+    eventId = serializers.CharField(source="event")
 
 
 @extend_schema_serializer(many=False)

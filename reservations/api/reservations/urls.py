@@ -15,4 +15,9 @@ urlpatterns = [
         ReservationViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="reservation",
     ),
+    re_path(
+        r"^reservations/(?P<reservation_id>[^/]+)/confirm/?\Z",
+        ReservationViewSet.as_view({"post": "confirm"}),
+        name="confirm-reservation",
+    ),
 ]

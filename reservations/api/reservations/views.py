@@ -3,53 +3,68 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from reservations import queries
+from reservations.api import etags
+from reservations.api.errors import replayed
+from reservations.api.idempotency import RetrySafe
 from reservations.api.reservations import openapi
 from reservations.api.reservations.serializers import (
+    ConfirmedSerializer,
     ReservationRequest,
     ReservationSerializer,
     ReservedSerializer,
     SummarySerializer,
     parse_reservation_id,
 )
-from reservations.ledger import Cancel, Reserve, submit
+from reservations.ledger import Cancel, Confirm, Reserve, submit
 from reservations.models import DEFAULT_EVENT
 
 ACTOR = "api"
+# Of idempotency keys: all mounts are one family.
+SCOPE = "reservations"
 
 
-@extend_schema_view(list=openapi.SUMMARY, create=openapi.RESERVE)
-class SummaryViewSet(ViewSet):
+class SummaryViewSet(RetrySafe):
     """The event's figures, and new reservations."""
 
+    scope = SCOPE
+
+    @openapi.SUMMARY
     def list(self, request: Request) -> Response:
         """Show the figures of the event that ``?eventId=`` names."""
         event = queries.get_event(request.query_params.get("eventId", DEFAULT_EVENT))
-        return Response(SummarySerializer(event).data)
+        return etags.respond(request, event, SummarySerializer(event).data)
 
+    @openapi.RESERVE
     def create(self, request: Request) -> Response:
-        """Reserve seats, or refuse at once."""
+        """Reserve or hold seats, or refuse at once."""
         body = ReservationRequest(data=request.data)
         body.is_valid(raise_exception=True)
-        reserved = submit(Reserve(**body.validated_data, actor=ACTOR))
+        wanted = body.validated_data
+        reserved = submit(
+            Reserve(
+                **wanted,
+                actor=ACTOR,
+                if_match=etags.versions_asked_for(request, wanted["event"]),
+                retry=self.retry,
+            )
+        )
         location = f"{request.path.rstrip('/')}/{reserved.reservation_id}"
         return Response(
             ReservedSerializer(reserved).data,
             status=status.HTTP_201_CREATED,
-            headers={"Location": location},
+            headers={"Location": location, **replayed(reserved)},
         )
 
 
-@extend_schema_view(retrieve=openapi.RETRIEVE, destroy=openapi.CANCEL)
-class ReservationViewSet(ViewSet):
+class ReservationViewSet(RetrySafe):
     """One reservation."""
 
+    scope = SCOPE
     reservation_id: UUID
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -57,11 +72,21 @@ class ReservationViewSet(ViewSet):
         super().initial(request, *args, **kwargs)
         self.reservation_id = parse_reservation_id(kwargs["reservation_id"])
 
+    @openapi.RETRIEVE
     def retrieve(self, request: Request, reservation_id: str) -> Response:
         """Show the reservation, whatever its status."""
         reservation = queries.get_reservation(self.reservation_id)
         return Response(ReservationSerializer(reservation).data)
 
+    @openapi.CONFIRM
+    def confirm(self, request: Request, reservation_id: str) -> Response:
+        """Make what is held confirmed."""
+        confirmed = submit(
+            Confirm(reservation_id=self.reservation_id, actor=ACTOR, retry=self.retry)
+        )
+        return Response(ConfirmedSerializer(confirmed).data, headers=replayed(confirmed))
+
+    @openapi.CANCEL
     def destroy(self, request: Request, reservation_id: str) -> Response:
         """Cancel the reservation and return its seats."""
         submit(Cancel(reservation_id=self.reservation_id, actor=ACTOR))

@@ -6,6 +6,7 @@ from django.test import Client
 
 EVENTS = "/admin/reservations/event/"
 RESERVATIONS = "/admin/reservations/reservation/"
+BOOKINGS = "/admin/reservations/booking/"
 CHANGES = "/admin/reservations/change/"
 
 
@@ -32,9 +33,11 @@ def shown(answer: Any) -> list[Any]:
     return list(answer.context["cl"].result_list)
 
 
-def cancel(client: Client, *ids: object, confirmed: bool = True, **more: str) -> Any:
+def cancel(
+    client: Client, *ids: object, page: str = RESERVATIONS, confirmed: bool = True, **more: str
+) -> Any:
     """Post the action, and follow to the list."""
     data = {"action": "cancel", "_selected_action": [str(each) for each in ids], **more}
     if confirmed:
         data["confirmed"] = "yes"
-    return client.post(RESERVATIONS, data, follow=True)
+    return client.post(page, data, follow=True)

@@ -13,7 +13,7 @@ from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import EVENTS, event_form, shown
 from reservations.tests.books import assert_books
 from reservations.tests.database import locked, setting
-from reservations.tests.factories import EventFactory, reserve
+from reservations.tests.factories import EventFactory, hold, reserve
 
 
 def page_of(event: Event) -> str:
@@ -52,7 +52,18 @@ def errors(answer: Any) -> dict[str, list[str]]:
 def test_the_list_shows_how_the_seats_stand(boss: Client, sold: Event) -> None:
     page = boss.get(EVENTS).content.decode()
     assert "3 sold, 7 available" in page
-    assert '<progress max="10" value="3">' in page
+    assert 'viewBox="0 0 10 1"' in page
+    assert '<rect class="sold" width="3"' in page
+
+
+def test_held_seats_are_shown_when_there_are_any(boss: Client, sold: Event) -> None:
+    hold(sold, seats=2)
+    for page in (EVENTS, page_of(sold)):
+        content = boss.get(page).content.decode()
+        assert "3 sold, 2 held, 5 available" in content
+        assert '<rect class="held" x="3" width="2"' in content
+    fields = boss.get(page_of(sold)).context["adminform"].readonly_fields
+    assert "held_seats" in fields
 
 
 def test_search(boss: Client, sold: Event) -> None:
@@ -169,7 +180,7 @@ def test_fewer_seats_than_are_sold_are_refused(boss: Client, sold: Event) -> Non
     values = as_shown(boss, sold) | {"total_seats": "2", "name": "Renamed"}
     answer = boss.post(page_of(sold), values)
     assert errors(answer) == {
-        "total_seats": ["The capacity cannot be less than the seats already sold: 3."]
+        "total_seats": ["The capacity cannot be less than the seats already sold or held: 3."]
     }
     assert 'value="Renamed"' in answer.content.decode()
     sold.refresh_from_db()
@@ -187,7 +198,13 @@ def test_a_locked_event_is_not_waited_for_for_ever(boss: Client, sold: Event) ->
 
 
 def test_the_slug_and_the_figures_stay(boss: Client, sold: Event) -> None:
-    forged = {"slug": "other", "available_seats": "99", "version": "0", "reservation_count": "9"}
+    forged = {
+        "slug": "other",
+        "available_seats": "99",
+        "held_seats": "1",
+        "version": "0",
+        "reservation_count": "9",
+    }
     boss.post(page_of(sold), as_shown(boss, sold) | forged)
     sold.refresh_from_db()
     assert sold.slug == "node-meetup-2025"

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from reservations.models import Event, Reservation
+from reservations.models import Booking, Event, Reservation
 from reservations.tests.admin.conftest import Login
-from reservations.tests.admin.pages import RESERVATIONS, cancel, messages, shown
+from reservations.tests.admin.pages import BOOKINGS, RESERVATIONS, cancel, messages, shown
 from reservations.tests.books import assert_books
 from reservations.tests.database import locked, setting
-from reservations.tests.factories import EventFactory, reserve
+from reservations.tests.factories import EventFactory, book, hold, reserve
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,61 @@ def test_newest_first(boss: Client, event: Event) -> None:
     assert [row.pk for row in shown(boss.get(RESERVATIONS))] == made[::-1]
 
 
+def test_holds_are_found(boss: Client, event: Event) -> None:
+    held = hold(event)
+    reserve(event)
+    answer = boss.get(f"{RESERVATIONS}?status__exact=held")
+    [row] = shown(answer)
+    assert row.pk == held
+    for page in (answer, boss.get(f"{RESERVATIONS}{held}/change/")):
+        assert f"{row.expires_at:%-d %b %Y, %H:%M:%S} UTC" in page.content.decode()
+
+
+def test_a_cancelled_hold_returns_its_seats(boss: Client, event: Event) -> None:
+    pk = hold(event, seats=4)
+    question = cancel(boss, pk, confirmed=False).content.decode()
+    assert "Cancel 1 reservation and return 4 seats?" in question
+    assert messages(cancel(boss, pk)) == ["1 of 1 cancelled, 4 seats returned."]
+    assert_books(event, available=10, version=2, reservations=0)
+    assert event.held_seats == 0
+
+
+def test_an_item_links_its_booking(boss: Client, event: Event) -> None:
+    pk = book(event)
+    item = Reservation.objects.get()
+    for page in (RESERVATIONS, f"{RESERVATIONS}{item.pk}/change/"):
+        assert f'href="{BOOKINGS}{pk}/change/"' in boss.get(page).content.decode()
+
+
+def part_of(booking: object, item: object) -> str:
+    return (
+        f"{item}: The reservation is part of a booking, which is cancelled whole: "
+        f'<a href="{BOOKINGS}{booking}/change/" class="text-link">{booking}</a>.'
+    )
+
+
+def test_an_item_of_a_booking_is_not_asked_about(boss: Client, event: Event) -> None:
+    live = reserve(event, seats=3)
+    booking = book(event)
+    [item] = Booking.objects.get(pk=booking).items.all()
+    answer = cancel(boss, live, item.pk, confirmed=False)
+    page = answer.content.decode()
+    assert "Cancel 1 reservation and return 3 seats?" in page
+    assert f'value="{item.pk}"' not in page
+    assert part_of(booking, item) in page
+    answer = cancel(boss, item.pk, confirmed=False)
+    assert messages(answer) == [part_of(booking, item), "None of these can be cancelled."]
+
+
+def test_an_item_of_a_booking_is_not_cancelled_alone(boss: Client, event: Event) -> None:
+    booking = book(event)
+    [item] = Booking.objects.get(pk=booking).items.all()
+    answer = cancel(boss, item.pk)
+    assert messages(answer) == [part_of(booking, item)]
+    assert part_of(booking, item) in answer.content.decode()
+    assert_books(event, available=9, version=1, reservations=1)
+
+
 def test_a_cancel_asks_first(boss: Client, event: Event) -> None:
     pks = [reserve(event, seats=2), reserve(event, seats=3)]
     answer = cancel(boss, *pks, confirmed=False)
@@ -92,7 +147,7 @@ def test_what_is_cancelled_already_is_not_asked_about(boss: Client, event: Event
     page = cancel(boss, gone, live, confirmed=False).content.decode()
     assert "Cancel 1 reservation and return 3 seats?" in page
     answer = cancel(boss, gone, uuid4(), confirmed=False)
-    assert messages(answer) == ["None of these is confirmed any more."]
+    assert messages(answer) == ["None of these can be cancelled."]
 
 
 def test_a_cancel_returns_the_seats(boss: Client, event: Event) -> None:

@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.models import Event
-from reservations.tests.factories import reserve
+from reservations.tests.factories import hold, reserve
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -27,6 +27,15 @@ def test_a_browser_gets_a_page(event: Event, client: APIClient) -> None:
     page = answer.content.decode()
     assert "<h1>Node.js Meet-up</h1>" in page
     assert "<strong>7</strong> of 10 seats available" in page
+    assert "Held" not in page
+
+
+def test_held_seats_are_neither_sold_nor_available(event: Event, client: APIClient) -> None:
+    hold(event, seats=2)
+    page = client.get("/", headers={"accept": BROWSER}).content.decode()
+    assert "<strong>8</strong> of 10 seats available" in page
+    assert "<dt>Sold</dt><dd>0</dd>" in page
+    assert "<dt>Held</dt><dd>2</dd>" in page
 
 
 def test_the_page_escapes_names(event: Event, client: APIClient) -> None:

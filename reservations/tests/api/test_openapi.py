@@ -4,7 +4,8 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from rest_framework.test import APIClient
 from reservations.api.reservations.serializers import PARTNER_PATTERN, PartnerId
 from reservations.models import Event
 from reservations.tests.books import assert_books
+from reservations.tests.factories import reserve
 
 DOCUMENT = Path(settings.BASE_DIR, "docs", "openapi.yaml")
 
@@ -82,7 +84,7 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
-    assert len(operations()) == 7
+    assert len(operations()) == 15
     for path, method, operation in operations():
         assert {"operationId", "summary", "description"} <= operation.keys(), path
         for status, answer in operation["responses"].items():
@@ -91,6 +93,9 @@ def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
             assert "X-Request-ID" in answer["headers"], where
             assert ("Retry-After" in answer["headers"]) == (status == "503"), where
             assert ("Location" in answer["headers"]) == (status == "201"), where
+            tagged = status in {"200", "304"} and "304" in operation["responses"]
+            assert ("ETag" in answer["headers"]) == tagged, where
+            assert ("Idempotent-Replayed" in answer["headers"]) == (method == "post"), where
             if status >= "400":
                 assert answer["content"]["application/json"]["examples"], where
 
@@ -136,20 +141,24 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.path.remove(str(folder))
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_generated_client_makes_a_reservation(generated: None, event: Event) -> None:
-    models, calls = (
-        import_module(f"generated_client.{name}") for name in ("models", "api.reservations")
-    )
+@pytest.fixture
+def call(generated: None) -> Callable[..., Any]:
+    """Call an operation of a family with the generated client."""
     transport = httpx.WSGITransport(app=get_wsgi_application())
     client = import_module("generated_client").Client(
         "http://testserver", httpx_args={"transport": transport}, raise_on_unexpected_status=True
     )
 
-    def call(name: str, *arguments: Any, **named: Any) -> Any:
-        operation = import_module(f"{calls.__name__}.{name}")
+    def call(name: str, *arguments: Any, family: str = "reservations", **named: Any) -> Any:
+        operation = import_module(f"generated_client.api.{family}.{name}")
         return operation.sync(*arguments, client=client, **named)
 
+    return call
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_generated_client_makes_a_reservation(call: Callable[..., Any], event: Event) -> None:
+    models = import_module("generated_client.models")
     wanted = models.ReservationRequest(partner_id="abc-corp", seats=3)
     reserved = call("reserve", body=wanted)
     assert (reserved.seats, reserved.status) == (3, "confirmed")
@@ -165,3 +174,44 @@ def test_a_generated_client_makes_a_reservation(generated: None, event: Event) -
 
     call("cancel_reservation", reserved.reservation_id)
     assert_books(event, available=10, version=2, reservations=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_generated_client_holds_and_confirms(call: Callable[..., Any], event: Event) -> None:
+    models = import_module("generated_client.models")
+    wanted = models.ReservationRequest(partner_id="abc-corp", seats=3, hold_seconds=60)
+    held = call("reserve", body=wanted, idempotency_key="k")
+    assert (held.status, held.expires_at > datetime.now(UTC)) == ("held", True)
+    assert call("reserve", body=wanted, idempotency_key="k").reservation_id == held.reservation_id
+    assert call("confirm_reservation", held.reservation_id).status == "confirmed"
+    assert_books(event, available=7, version=2, reservations=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_generated_client_books(call: Callable[..., Any], event: Event) -> None:
+    models = import_module("generated_client.models")
+
+    def bookings(name: str, *arguments: Any, **named: Any) -> Any:
+        return call(name, *arguments, family="bookings", **named)
+
+    def wanted(quantity: int) -> Any:
+        item = models.BookingItemRequest(event_id=event.slug, quantity=quantity)
+        return models.BookingRequest(customer_email="ada@example.com", items=[item])
+
+    booked = bookings("book", body=wanted(2)).data
+    assert (booked.status, booked.total_tickets, booked.items[0].event_name) == (
+        "CONFIRMED",
+        2,
+        "Node.js Meet-up",
+    )
+    assert [each.id for each in bookings("list_bookings").data] == [booked.id]
+    assert bookings("cancel_booking", booked.id).data.status == "CANCELLED"
+    again = bookings("cancel_booking", booked.id)
+    assert again.error == "BookingAlreadyCancelled"
+    reserve(event, seats=9)
+    denied = bookings("book", body=wanted(3))
+    assert isinstance(denied, models.InsufficientSeats)
+    assert (denied.items[0].requested, denied.items[0].available) == (3, 1)
+    page = call("list_changes", event.slug, family="events", after=1, limit=1)
+    assert ([change.kind for change in page.data], page.next_) == (["cancelled"], 2)
+    assert call("get_event", event.slug, family="events").data.version == 3

@@ -1,6 +1,7 @@
 """One transaction: what it locks, what it asks, and in which order it decides."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
@@ -10,19 +11,33 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from reservations.errors import Busy, EventNotFound, NotEnoughSeats, Refusal, ReservationNotFound
+from reservations.errors import (
+    BookingNotFound,
+    Busy,
+    EventNotFound,
+    NotEnoughSeats,
+    Refusal,
+    ReservationNotFound,
+)
 from reservations.ledger import (
+    Book,
     Cancel,
+    CancelBooking,
     Cancelled,
+    Command,
+    Confirm,
+    Confirmed,
     Edited,
     EditEvent,
     Reserve,
     Reserved,
     submit,
+    submit_batch,
 )
 from reservations.ledger import commit as commit_module
 from reservations.ledger.commit import commit
-from reservations.ledger.decide import Decision, State, decide
+from reservations.ledger.decide import decide
+from reservations.ledger.state import Decision, State
 from reservations.models import Change, Event, Reservation
 from reservations.tests.books import assert_books
 from reservations.tests.database import (
@@ -32,7 +47,7 @@ from reservations.tests.database import (
     setting,
     wait_for_a_waiter,
 )
-from reservations.tests.factories import EventFactory, reserve
+from reservations.tests.factories import EventFactory, booking_of, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,6 +103,66 @@ def test_reads_after_the_lock_what_others_committed_while_it_waited(event: Event
             other.commit()
             with pytest.raises(ReservationNotFound):
                 waiting.result(timeout=30)
+
+
+def test_what_is_made_while_a_batch_waits_at_events_it_has_not_locked_is_not_there(
+    event: Event,
+) -> None:
+    """Its event was not known when the locks were chosen: to touch it would be without a lock."""
+    elsewhere, made_elsewhere = EventFactory.create(), buy(EventFactory.create())
+    made_here = booking_of(event, elsewhere)
+    with second_connection() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        batch: list[Command] = [
+            Cancel(reservation_id=made_elsewhere.reservation_id, actor="test"),
+            CancelBooking(booking_id=made_here.booking_id, actor="test"),
+            buy(event),
+        ]
+        waiting = pool.submit(in_a_thread, partial(submit_batch, batch))
+        wait_for_a_waiter()
+        submit(made_elsewhere)
+        insert_booking(other, made_here)
+        other.commit()
+        refused, refused_too, sold = waiting.result(timeout=30)
+    assert (refused, refused_too) == (ReservationNotFound(), BookingNotFound())
+    assert isinstance(sold, Reserved)
+
+
+def insert_booking(other: psycopg.Connection, booking: Book) -> None:
+    """Write what was booked, as another process that has the locks would."""
+    other.execute(
+        "INSERT INTO reservations_booking (id, customer_email, status, created_at)"
+        " VALUES (%s, '', 'confirmed', now())",
+        [booking.booking_id],
+    )
+    for item in booking.items:
+        other.execute(
+            "INSERT INTO reservations_reservation"
+            " (id, event_id, booking_id, partner, seats, status)"
+            " SELECT %s, id, %s, '', %s, 'confirmed' FROM reservations_event WHERE slug = %s",
+            [item.reservation_id, booking.booking_id, item.seats, item.event],
+        )
+
+
+def test_a_sale_and_its_confirmation_in_one_batch(event: Event) -> None:
+    bought, held = buy(event), replace(buy(event), hold_seconds=60)
+    outcomes = commit(
+        [
+            bought,
+            Confirm(reservation_id=bought.reservation_id, actor="test"),
+            held,
+            Confirm(reservation_id=held.reservation_id, actor="test"),
+            Cancel(reservation_id=held.reservation_id, actor="test"),
+        ]
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        Reserved,
+        Confirmed,
+        Reserved,
+        Confirmed,
+        Cancelled,
+    ]
+    assert_books(event, available=9, version=4, reservations=1)
 
 
 def test_a_batch_decides_in_order_and_answers_each(event: Event) -> None:

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from reservations.errors import OutcomeUnknown
 from reservations.ledger import Cancel, submit
-from reservations.models import Event
+from reservations.models import Event, IdempotencyRecord
 from reservations.tests.books import assert_books
 from reservations.tests.factories import reserve
 from reservations.tests.ledger.proxy import Proxy
@@ -84,6 +84,44 @@ def test_the_database_cannot_be_asked(event: Event, proxy: Proxy) -> None:
     assert answer["Retry-After"] == "1"
     proxy.up()
     assert_books(event, available=6, version=1, reservations=1)
+
+
+def post_with_key(seats: int) -> tuple[int, str | None, bytes]:
+    answer = APIClient().post(
+        "/reservations",
+        {"partnerId": "p", "seats": seats},
+        format="json",
+        headers={"idempotency-key": "k"},
+    )
+    return answer.status_code, answer.get("Idempotent-Replayed"), answer.content
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
+@pytest.mark.parametrize("seats", [4, 7], ids=["sold", "refused"])
+def test_who_got_no_answer_asks_again_with_the_same_key(
+    event: Event, proxy: Proxy, forward: bool, seats: int
+) -> None:
+    """A crash between COMMIT and the answer: one effect, whichever way it went."""
+    reserve(event, seats=4)
+    proxy.pool_timeout(0.3)
+    proxy.cut_at_commit(forward=forward, and_stay_down=True)
+    assert post_with_key(seats)[0] == 503
+    proxy.up()
+    status, replayed, body = post_with_key(seats)
+    assert (status, replayed) == (201 if seats == 4 else 409, "true" if forward else None)
+    assert post_with_key(seats) == (status, "true", body)
+    sold = 1 if seats == 4 else 0
+    assert_books(event, available=6 - 4 * sold, version=1 + sold, reservations=1 + sold)
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
+def test_a_refusal_is_answered_only_if_its_record_is_stored(
+    event: Event, proxy: Proxy, forward: bool
+) -> None:
+    reserve(event, seats=4)
+    proxy.cut_at_commit(forward=forward)
+    assert post_with_key(7)[0] == (409 if forward else 503)
+    assert IdempotencyRecord.objects.exists() is forward
 
 
 def test_unknown_is_raised_and_not_guessed(event: Event, proxy: Proxy) -> None:

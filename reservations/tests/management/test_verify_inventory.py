@@ -8,9 +8,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reservations.ledger import Cancel, EditEvent, submit
-from reservations.models import Change, Event, Reservation
-from reservations.tests.factories import EventFactory, reserve
+from reservations.ledger import Cancel, CancelBooking, Confirm, EditEvent, submit
+from reservations.models import Booking, Change, Event, Reservation
+from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,6 +106,65 @@ def test_a_change_that_was_altered(sold: Event) -> None:
     Change.objects.filter(version=3).update(available_seats=F("available_seats") - 1)
     code, out = verify("--json")
     assert (code, json.loads(out)["drift"]) == (1, [drift("change.version", 1, 0)])
+
+
+@pytest.fixture
+def busy(event: Event) -> Event:
+    """An event with a hold, an expired hold, a hold that was confirmed, and two bookings."""
+    hold(event, seats=2)
+    submit(Confirm(reservation_id=hold(event, seats=1), actor="test"))
+    lapse(hold(event, seats=1))
+    book((event, 2))
+    submit(CancelBooking(booking_id=book((event, 1)), actor="test"))
+    return event
+
+
+def test_true_books_with_holds_and_bookings(busy: Event) -> None:
+    assert verify() == (0, "node-meetup-2025: ok, 8 changes, 3 of 10 seats sold\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("held", {"available_seats", "version", "change.version"}),
+        ("hold_confirmed", {"held_seats", "reservation_count", "version", "change.version"}),
+        ("expired", {"available_seats", "held_seats", "version", "change.version"}),
+    ],
+)
+def test_a_change_of_a_hold_that_is_missing(busy: Event, kind: str, columns: set[str]) -> None:
+    Change.objects.filter(kind=kind).order_by("-version")[0].delete()
+    code, out = verify("--json")
+    found = {found["column"] for found in json.loads(out)["drift"]}
+    assert (code, columns - found) == (1, set())
+
+
+def test_a_hold_behind_the_ledgers_back(busy: Event) -> None:
+    Reservation.objects.filter(status="held").update(status="expired")
+    code, out = verify("--json")
+    assert (code, [found["column"] for found in json.loads(out)["drift"]]) == (
+        1,
+        ["reservation.held_seats", "change.reservation"],
+    )
+
+
+def test_held_seats_that_drifted(busy: Event) -> None:
+    Event.objects.filter(pk=busy.pk).update(held_seats=1)
+    code, out = verify("--json")
+    assert (code, json.loads(out)["drift"]) == (
+        1,
+        [
+            drift("held_seats", 1, 2),
+            drift("reservation.seats", 3, 4),
+            drift("reservation.held_seats", 2, 1),
+        ],
+    )
+
+
+@pytest.mark.parametrize("status", ["confirmed", "cancelled"])
+def test_a_booking_behind_the_ledgers_back(busy: Event, status: str) -> None:
+    Booking.objects.update(status=status)
+    code, out = verify("--json")
+    assert (code, json.loads(out)["drift"]) == (1, [drift("booking.status", 1, 0)])
 
 
 def test_one_event(sold: Event) -> None:

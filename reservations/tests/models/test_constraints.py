@@ -1,17 +1,22 @@
 """An impossible count cannot be stored, and the constraint that refuses it has a name."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
-from reservations.models import Change, Event, Reservation
+from reservations.models import Booking, Change, IdempotencyRecord, Reservation
 from reservations.tests.factories import EventFactory
 
 pytestmark = pytest.mark.django_db
 
 
-def assert_refused(constraint: str, row: Event | Reservation | Change) -> None:
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def assert_refused(constraint: str, row: Model) -> None:
     with pytest.raises(IntegrityError, match=f'"{constraint}"'), transaction.atomic():
         row.save(force_insert=row._state.adding)
 
@@ -20,8 +25,14 @@ def assert_refused(constraint: str, row: Event | Reservation | Change) -> None:
     ("constraint", "values"),
     [
         ("event_available_seats_not_negative", {"available_seats": -1}),
-        ("event_available_seats_within_total", {"available_seats": 11}),
+        ("event_available_and_held_seats_within_total", {"available_seats": 11}),
+        ("event_available_and_held_seats_within_total", {"available_seats": 9, "held_seats": 2}),
+        ("event_held_seats_not_negative", {"held_seats": -1}),
         ("event_reservation_count_within_sold", {"reservation_count": 1}),
+        (
+            "event_reservation_count_within_sold",
+            {"available_seats": 9, "held_seats": 1, "reservation_count": 1},
+        ),
         ("event_reservation_count_within_sold", {"reservation_count": -1}),
         ("event_version_not_negative", {"version": -1}),
         ("event_slug_url_safe", {"slug": "two words"}),
@@ -41,12 +52,31 @@ def test_event(constraint: str, values: dict[str, Any]) -> None:
     ("constraint", "values"),
     [
         ("reservation_seats_positive", {"seats": 0}),
-        ("reservation_status_known", {"status": "maybe"}),
+        ("reservation_status_fits_expiry", {"status": "maybe"}),
+        ("reservation_status_fits_expiry", {"status": "held"}),
+        ("reservation_status_fits_expiry", {"status": "expired"}),
+        ("reservation_status_fits_expiry", {"expires_at": NOW}),
+        ("reservation_of_a_booking_is_no_hold", {"status": "held", "expires_at": NOW}),
     ],
 )
 def test_reservation(constraint: str, values: dict[str, Any]) -> None:
+    booking = Booking.objects.create(customer_email="", status="confirmed", created_at=NOW)
     fields = {"event": EventFactory.create(), "partner": "p", "seats": 1, "status": "confirmed"}
+    if "booking" in constraint:
+        values["booking"] = booking
     assert_refused(constraint, Reservation(**fields | values))
+
+
+def test_booking(db: None) -> None:
+    booking = Booking(customer_email="", status="held", created_at=NOW)
+    assert_refused("booking_status_known", booking)
+
+
+def test_a_key_once_in_a_scope(db: None) -> None:
+    for scope in ("a", "b"):
+        IdempotencyRecord.objects.create(scope=scope, key="k", fingerprint="f")
+    again = IdempotencyRecord(scope="a", key="k", fingerprint="g")
+    assert_refused("idempotency_scope_key_unique", again)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +87,9 @@ def test_reservation(constraint: str, values: dict[str, Any]) -> None:
         ("change_kind_fits_seats", {"kind": "confirmed", "seats": -1}),
         ("change_kind_fits_seats", {"kind": "cancelled", "seats": 1}),
         ("change_kind_fits_seats", {"kind": "edited", "seats": 1}),
+        ("change_kind_fits_seats", {"kind": "held", "seats": -1}),
+        ("change_kind_fits_seats", {"kind": "hold_confirmed", "seats": 0}),
+        ("change_kind_fits_seats", {"kind": "expired", "seats": 1}),
         ("change_kind_fits_seats", {"kind": "maybe"}),
         ("change_event_version_unique", {"version": 1}),
     ],
@@ -67,7 +100,10 @@ def test_change(constraint: str, values: dict[str, Any]) -> None:
     assert_refused(constraint, Change(**{"version": 2} | fields | values))
 
 
-@pytest.mark.parametrize(("kind", "seats"), [("confirmed", 1), ("cancelled", -1)])
+@pytest.mark.parametrize(
+    ("kind", "seats"),
+    [("confirmed", 1), ("held", 0), ("hold_confirmed", -1), ("cancelled", -1), ("expired", 0)],
+)
 def test_a_sale_takes_seats_and_a_cancel_returns_them(kind: str, seats: int) -> None:
     event = EventFactory.create()
     reservation = Reservation.objects.create(event=event, partner="p", seats=1, status="confirmed")

@@ -18,9 +18,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take how to serve."""
-        parser.add_argument("--reload", action="store_true", help="restart when the code changes")
+        parser.add_argument(
+            "--reload",
+            action="store_true",
+            help="restart when the code changes, but for the worker",
+        )
+        parser.add_argument(
+            "--no-worker",
+            dest="worker",
+            action="store_false",
+            help="leave the jobs to a `manage.py worker` elsewhere",
+        )
 
-    def handle(self, *, reload: bool, **options: Any) -> None:
+    def handle(self, *, reload: bool, worker: bool, **options: Any) -> None:
         """Serve until told to stop."""
         server = Server()
         with (
@@ -31,7 +41,7 @@ class Command(BaseCommand):
             first_run.disconnect()
             self.stdout.write(_describe(cluster, login))
             self.stdout.flush()
-            code = server.run(listener, reload=reload)
+            code = server.run(listener, reload=reload, worker=worker)
         if code:
             raise SystemExit(code)
 

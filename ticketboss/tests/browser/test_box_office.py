@@ -16,6 +16,24 @@ user = User.objects.create_user("viewer", password="only-looking-99", is_staff=T
 user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
 """
 
+BOOKED = """
+from reservations.ledger import Book, BookingItem, Reserve, submit
+from reservations.models import Event
+for slug, name in (("matinee", "Matinee"), ("gala", "Gala")):
+    Event.objects.open(Event(slug=slug, name=name, total_seats=20))
+submit(Reserve(event="matinee", partner="held-one", seats=4, actor="test", hold_seconds=3600))
+items = tuple(BookingItem(event=slug, seats=3) for slug in ("gala", "matinee"))
+print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).booking_id)
+"""
+
+
+@pytest.fixture(scope="module")
+def booking(server: Serving) -> str:
+    """The id of a booking, and a hold at one of its events."""
+    done = manage(server.home, "shell", "-c", BOOKED)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1]
+
 
 def open_event(page: Page, name: str) -> None:
     page.goto("/admin/reservations/event/")
@@ -57,7 +75,7 @@ def test_an_event_is_edited_and_never_gets_too_small(
     boss.get_by_label("Total seats").fill("4")
     boss.get_by_label("Venue").fill("Great Hall")
     save(boss)
-    refusal = f"The capacity cannot be less than the seats already sold: {sold}."
+    refusal = f"The capacity cannot be less than the seats already sold or held: {sold}."
     expect(boss.get_by_text(refusal)).to_be_visible()
     expect(boss.get_by_label("Venue")).to_have_value("Great Hall")
     camera.take("event-refused")
@@ -84,8 +102,7 @@ def test_reservations_are_cancelled_after_a_question(
     camera.take("reservations")
     for checkbox in boss.locator("input.action-select").all()[:2]:
         checkbox.check()
-    boss.locator("select[name=action]").select_option("cancel")
-    boss.get_by_title("Run the selected action").click()
+    run_cancel(boss)
     expect(boss.get_by_text("Cancel 2 reservations and return 5 seats?")).to_be_visible()
     camera.take("cancel-question")
     # Somebody else is faster with one of them.
@@ -99,6 +116,53 @@ def test_reservations_are_cancelled_after_a_question(
     boss.locator("nav, aside").get_by_role("link", name="Changes").first.click()
     expect(boss.get_by_text("admin:admin").first).to_be_visible()
     camera.take("changes")
+
+
+def test_holds_are_seen(boss: Page, camera: Camera, booking: str) -> None:
+    boss.goto("/admin/reservations/event/?q=matinee")
+    expect(boss.get_by_text("3 sold, 4 held, 13 available")).to_be_visible()
+    camera.take("events-held")
+    boss.goto("/admin/reservations/reservation/?status__exact=held")
+    expect(boss.locator("#result_list tbody tr")).to_have_count(1)
+    camera.take("reservations-held")
+
+
+def test_a_booking_is_cancelled_whole(
+    boss: Page, camera: Camera, server: Serving, booking: str
+) -> None:
+    # An item alone is not cancelled, and the way to its booking is shown.
+    boss.goto("/admin/reservations/reservation/")
+    boss.locator("#result_list tbody tr", has_text="Matinee").first.get_by_role("checkbox").check()
+    run_cancel(boss)
+    expect(boss.get_by_text("which is cancelled whole")).to_be_visible()
+    camera.take("reservation-of-a-booking")
+    boss.get_by_role("link", name=booking).click()
+    expect(boss.locator("section, fieldset").get_by_role("link", name="Gala")).to_be_visible()
+    camera.take("booking")
+
+    boss.locator("nav, aside").get_by_role("link", name="Bookings").first.click()
+    boss.locator("input.action-select").check()
+    camera.take("bookings")
+    run_cancel(boss)
+    expect(boss.get_by_text("Cancel 1 booking and return 6 seats?")).to_be_visible()
+    boss.get_by_role("button", name="Cancel and return the seats").click()
+    expect(boss.get_by_text("1 of 1 cancelled, 6 seats returned.")).to_be_visible()
+    camera.take("booking-cancelled")
+    for slug, left in (("matinee", 16), ("gala", 20)):
+        found = server.request("GET", f"/reservations?eventId={slug}").body
+        assert found["availableSeats"] == left
+
+
+def run_cancel(page: Page) -> None:
+    page.locator("select[name=action]").select_option("cancel")
+    page.get_by_title("Run the selected action").click()
+
+
+def test_jobs_are_looked_at(boss: Page, camera: Camera) -> None:
+    boss.goto("/admin/")
+    boss.locator("nav, aside").get_by_role("link", name="Jobs").first.click()
+    expect(boss.locator("h1, h2, nav", has_text="Procrastinate jobs").first).to_be_visible()
+    camera.take("jobs")
 
 
 def test_reservations_are_found(boss: Page, camera: Camera, server: Serving) -> None:

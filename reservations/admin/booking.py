@@ -1,0 +1,92 @@
+"""Bookings in the admin."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Lower
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+
+from reservations.admin.base import ReadOnlyInline, link
+from reservations.admin.cancelling import CancellingAdmin
+from reservations.admin.filters import BookedEventFilter, DayRangeFilter
+from reservations.ledger import CancelBooking
+from reservations.models import Booking, Reservation
+
+
+class ItemInline(ReadOnlyInline[Reservation, Booking]):
+    """What was booked, in the order of the request."""
+
+    model = Reservation
+    verbose_name_plural = "items"
+    fields = readonly_fields = ("event", "seats", "status", "reservation")
+    ordering = ("id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        """Fetch the events with their items."""
+        return super().get_queryset(request).select_related("event")
+
+    @admin.display
+    def reservation(self, item: Reservation) -> str:
+        """Link the item's own page."""
+        return link(Reservation, item.pk)
+
+
+@admin.register(Booking)
+class BookingAdmin(CancellingAdmin[Booking]):
+    """Bookings, newest first."""
+
+    list_display = ("id", "customer_email", "events", "seats", "state", "created_at")
+    event_filter = BookedEventFilter
+    list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
+    search_fields = ("id", "customer_email")
+    search_help_text = "Booking id, or whole e-mail address"
+    fields = readonly_fields = ("id", "customer_email", "status", "created_at")
+    inlines = (ItemInline,)
+    question_headers = ("Booking", "Customer", "Events", "Seats")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
+        """Fetch the items of all rows at once."""
+        return super().get_queryset(request).prefetch_related("items")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Order by time, within one event by id; an index serves either."""
+        return ("-id",) if request.GET.get("event") else ("-created_at", "-id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
+    ) -> tuple[QuerySet[Booking], bool]:
+        """Search by what an index can find: a whole id, or a whole address in any case."""
+        term = search_term.replace("\0", "").strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=UUID(term)), False
+        except ValueError:
+            address = queryset.alias(address=Lower("customer_email"))
+            return address.filter(address=Lower(Value(term))), False
+
+    @admin.display
+    def events(self, booking: Booking) -> int:
+        """Return at how many events there are seats."""
+        return len(booking.items.all())
+
+    @admin.display
+    def seats(self, row: Booking) -> int:
+        """Return the seats of all events."""
+        return row.total_tickets
+
+    def command(self, pk: UUID, by: str) -> CancelBooking:
+        """Cancel a booking whole."""
+        return CancelBooking(booking_id=pk, actor=by)
+
+    def live(self, ids: list[UUID]) -> QuerySet[Booking]:
+        """Return those that are confirmed."""
+        confirmed = Booking.objects.filter(pk__in=ids, status=Booking.Status.CONFIRMED)
+        return confirmed.prefetch_related("items")
+
+    def cells(self, row: Booking) -> list[Any]:
+        """Return the cells of ``question_headers``."""
+        return [row.pk, row.customer_email, self.events(row), self.seats(row)]

@@ -1,0 +1,144 @@
+"""What reservations and bookings have in common: found in many ways, cancelled in one."""
+
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from reservations.admin.base import ReadOnlyAdmin, actor, record, status_label
+from reservations.errors import Refusal
+from reservations.ledger import (
+    BookingCancelled,
+    Cancel,
+    CancelBooking,
+    Cancelled,
+    Outcome,
+    submit_batch,
+)
+
+_SHOWN_REFUSALS = 10
+
+_M = TypeVar("_M", bound=Model)
+
+
+class CancellingAdmin(ReadOnlyAdmin[_M]):
+    """Rows that can be cancelled, nothing else."""
+
+    actions = ("cancel",)
+    change_form_outer_after_template = "reservations/admin/cancel_one.html"
+    event_filter: ClassVar[Any]
+    """The filter that only those have who may see events."""
+    question_headers: ClassVar[tuple[str, ...]]
+
+    state = status_label(
+        {"held": "warning", "confirmed": "success", "cancelled": "danger", "expired": "default"}
+    )
+
+    def command(self, pk: UUID, by: str) -> Cancel | CancelBooking:
+        """Return what the ledger is asked to do with one row."""
+        raise NotImplementedError
+
+    def live(self, ids: list[UUID]) -> QuerySet[_M]:
+        """Return those of the rows that have seats to return."""
+        raise NotImplementedError
+
+    def seats(self, row: Any) -> int:
+        """Return how many seats a row has."""
+        raise NotImplementedError
+
+    def cells(self, row: Any) -> list[Any]:
+        """Return what the question shows of a row."""
+        raise NotImplementedError
+
+    def foreseen(self, row: _M) -> Refusal | None:
+        """Return the refusal that can be told before anybody asks the ledger."""
+        return None
+
+    def told(self, pk: UUID, refusal: Refusal) -> str:
+        """Return how a refusal is told."""
+        return f"{pk}: {refusal}."
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """Leave out the choice of an event for those who may see none."""
+        may = request.user.has_perm("reservations.view_event")
+        return [*([self.event_filter] if may else []), *self.list_filter]
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        """Return whether the action is for this user."""
+        return request.user.has_perm(f"reservations.cancel_{self.opts.model_name}")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show a button that asks the list's question about this row, if it can be cancelled."""
+        row = kwargs["obj"]
+        if self.has_cancel_permission(request) and self.live([row.pk]) and not self.foreseen(row):
+            name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
+            context |= {"cancel_url": reverse(name), "action_checkbox_name": ACTION_CHECKBOX_NAME}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description="Cancel and return the seats", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[_M]) -> HttpResponse | None:
+        """Cancel what is selected, once that is confirmed."""
+        # Not the queryset: the list's filters would hide what was cancelled in the meantime.
+        ids = list(dict.fromkeys(map(UUID, request.POST.getlist(ACTION_CHECKBOX_NAME))))
+        if "confirmed" not in request.POST:
+            return self._ask(request, ids)
+        try:
+            outcomes = submit_batch([self.command(pk, actor(request.user)) for pk in ids])
+        except Refusal as refusal:
+            self.message_user(request, f"{refusal}.", messages.ERROR)
+        else:
+            self._report(request, dict(zip(ids, outcomes, strict=True)))
+        return None
+
+    def _ask(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
+        foreseen = {row: self.foreseen(row) for row in self.live(ids)}
+        selected = [row for row, refusal in foreseen.items() if not refusal]
+        self._tell_refusals(request, {row.pk: each for row, each in foreseen.items() if each})
+        if not selected:
+            self.message_user(request, "None of these can be cancelled.", messages.WARNING)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Cancel {self.opts.verbose_name_plural}",
+            "opts": self.opts,
+            "selected": selected,
+            "seats": sum(map(self.seats, selected)),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "table": {"headers": self.question_headers, "rows": [*map(self.cells, selected)]},
+        }
+        return TemplateResponse(request, "reservations/admin/confirm_cancel.html", context)
+
+    def _report(self, request: HttpRequest, results: dict[UUID, Outcome | Refusal]) -> None:
+        refused = {pk: each for pk, each in results.items() if isinstance(each, Refusal)}
+        cancelled = results.keys() - refused.keys()
+        if cancelled:
+            record(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
+            seats = sum(map(_returned, results.values()))
+            returned = f"{seats} seat{pluralize(seats)} returned"
+            text = f"{len(cancelled)} of {len(results)} cancelled, {returned}."
+            self.message_user(request, text, messages.SUCCESS)
+        self._tell_refusals(request, refused)
+
+    def _tell_refusals(self, request: HttpRequest, refused: dict[UUID, Refusal]) -> None:
+        texts = [self.told(pk, refusal) for pk, refusal in refused.items()]
+        rest = len(texts) - _SHOWN_REFUSALS
+        more = [f"{rest} more were refused."] if rest > 0 else []
+        for text in [*texts[:_SHOWN_REFUSALS], *more]:
+            self.message_user(request, text, messages.WARNING)
+
+
+def _returned(outcome: Outcome | Refusal) -> int:
+    match outcome:
+        case Cancelled(seats=seats):
+            return seats
+        case BookingCancelled():
+            return outcome.total_tickets
+    return 0

@@ -1,0 +1,32 @@
+"""The version of an event as an entity tag (RFC 9110, 8.8.3)."""
+
+import re
+from typing import Any
+
+from django.utils.http import parse_etags
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from reservations.models import Event
+
+
+def respond(request: Request, event: Event, body: Any) -> Response:
+    """Return ``body`` with the event's tag, or 304 to who has it already."""
+    tag = f'"{event.slug}-{event.version}"'
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    # Weakly compared: RFC 9110, 13.1.2.
+    if known == ["*"] or tag in {each.removeprefix("W/") for each in known}:
+        return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
+    return Response(body, headers={"ETag": tag})
+
+
+def versions_asked_for(request: Request, slug: str) -> frozenset[int] | None:
+    """Return the versions of the event ``slug`` that ``If-Match`` allows; None if it allows any."""
+    header = request.headers.get("If-Match")
+    tags = parse_etags(header or "")
+    if header is None or tags == ["*"]:
+        return None
+    # Strongly compared: a weak tag matches nothing (RFC 9110, 13.1.1).
+    strong = re.compile(rf'"{re.escape(slug)}-(0|[1-9][0-9]{{0,18}})"')
+    return frozenset(int(found[1]) for found in map(strong.fullmatch, tags) if found)

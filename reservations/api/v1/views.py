@@ -1,0 +1,138 @@
+"""The bookings family: several events, one customer, all or nothing."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from rest_framework import status
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from reservations import queries
+from reservations.api import etags
+from reservations.api.errors import replayed
+from reservations.api.idempotency import RetrySafe
+from reservations.api.v1 import openapi
+from reservations.api.v1.errors import handle
+from reservations.api.v1.pagination import PageQuery, paginate
+from reservations.api.v1.requests import STATUSES, BookingRequest, BookingsQuery, ChangesQuery
+from reservations.api.v1.serializers import (
+    BookedSerializer,
+    BookingSerializer,
+    ChangeSerializer,
+    EventSerializer,
+)
+from reservations.errors import BookingNotFound
+from reservations.ledger import Book, CancelBooking, submit
+
+ACTOR = "api/v1"
+
+
+class V1ViewSet(RetrySafe):
+    """Views with this family's errors."""
+
+    scope = "bookings"
+
+    def get_exception_handler(self) -> Callable[..., Response]:
+        """Return this family's."""
+        return handle
+
+
+class EventViewSet(V1ViewSet):
+    """Events, and what happened to them."""
+
+    @openapi.LIST_EVENTS
+    def list(self, request: Request) -> Response:
+        """Show a page of events, by date."""
+        query = _parse(PageQuery, request)
+        events, pagination = paginate(queries.get_events(), **query)
+        return Response({"data": EventSerializer(events, many=True).data, "pagination": pagination})
+
+    @openapi.RETRIEVE_EVENT
+    def retrieve(self, request: Request, event_id: str) -> Response:
+        """Show one event."""
+        event = queries.get_event(event_id)
+        return etags.respond(request, event, {"data": EventSerializer(event).data})
+
+    @openapi.LIST_CHANGES
+    def changes(self, request: Request, event_id: str) -> Response:
+        """Show what happened to the event after a version."""
+        query = _parse(ChangesQuery, request)
+        changes = queries.get_changes(queries.get_event(event_id), **query)
+        last = changes[-1].version if changes else query["after"]
+        return Response({"data": ChangeSerializer(changes, many=True).data, "next": last})
+
+
+class BookingsViewSet(V1ViewSet):
+    """All bookings, and new ones."""
+
+    @openapi.LIST_BOOKINGS
+    def list(self, request: Request) -> Response:
+        """Show a page of bookings, newest first."""
+        query = _parse(BookingsQuery, request)
+        bookings = queries.get_bookings(
+            email=query.get("email"),
+            status=STATUSES.get(query.get("status", "")),
+            event=query.get("eventId"),
+        )
+        found, pagination = paginate(bookings, page=query["page"], limit=query["limit"])
+        return Response(
+            {"data": BookingSerializer(found, many=True).data, "pagination": pagination}
+        )
+
+    @openapi.BOOK
+    def create(self, request: Request) -> Response:
+        """Book all items, or none."""
+        if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
+            raise ParseError("Request body must be a JSON object")
+        body = BookingRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        booked = submit(
+            Book(
+                customer_email=body.validated_data["customer_email"],
+                items=tuple(body.validated_data["items"]),
+                actor=ACTOR,
+                retry=self.retry,
+            )
+        )
+        location = f"{request.path.rstrip('/')}/{booked.booking_id}"
+        return Response(
+            {"data": BookedSerializer(booked).data},
+            status=status.HTTP_201_CREATED,
+            headers={"Location": location, **replayed(booked)},
+        )
+
+
+class BookingViewSet(V1ViewSet):
+    """One booking."""
+
+    @openapi.RETRIEVE_BOOKING
+    def retrieve(self, request: Request, booking_id: str) -> Response:
+        """Show the booking, whatever its status."""
+        booking = queries.get_booking(_parse_booking_id(booking_id))
+        return Response({"data": BookingSerializer(booking).data})
+
+    @openapi.CANCEL_BOOKING
+    def cancel(self, request: Request, booking_id: str) -> Response:
+        """Cancel the booking whole and return its seats."""
+        cancelled = submit(
+            CancelBooking(booking_id=_parse_booking_id(booking_id), actor=ACTOR, retry=self.retry)
+        )
+        return Response({"data": BookedSerializer(cancelled).data}, headers=replayed(cancelled))
+
+
+def _parse(query: type[PageQuery] | type[ChangesQuery], request: Request) -> dict[str, Any]:
+    # As a plain dictionary: of an HTML form, DRF would take an empty value for none.
+    parsed = query(data=request.query_params.dict())
+    parsed.is_valid(raise_exception=True)
+    return dict(parsed.validated_data)
+
+
+def _parse_booking_id(text: str) -> UUID:
+    with suppress(ValueError):
+        parsed = UUID(text)
+        if str(parsed) == text.lower():
+            return parsed
+    raise BookingNotFound

@@ -1,0 +1,137 @@
+"""ETag, If-None-Match, If-Match and expectedVersion."""
+
+import json
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.models import Event
+from reservations.tests.books import assert_books
+from reservations.tests.factories import EventFactory, hold, lapse, reserve
+
+pytestmark = pytest.mark.django_db
+
+OK = {"partnerId": "abc-corp", "seats": 1}
+STALE = "Event was modified, read it again and retry"
+PATHS = ["/", "/reservations", "/api/v1/events/node-meetup-2025"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_tag_is_the_version(event: Event, client: APIClient, path: str) -> None:
+    assert client.get(path)["ETag"] == '"node-meetup-2025-0"'
+    reserve(event)
+    assert client.get(path)["ETag"] == '"node-meetup-2025-1"'
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    "known",
+    [
+        '"node-meetup-2025-0"',
+        'W/"node-meetup-2025-0"',
+        '"x", "node-meetup-2025-0"',
+        "*",
+    ],
+)
+def test_not_modified(event: Event, client: APIClient, path: str, known: str) -> None:
+    answer = client.get(path, headers={"if-none-match": known})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert answer["ETag"] == '"node-meetup-2025-0"'
+    assert answer["X-Request-ID"]
+    reserve(event)
+    if known != "*":
+        assert client.get(path, headers={"if-none-match": known}).status_code == 200
+
+
+@pytest.mark.parametrize("known", ["", '"node-meetup-2025-1"', "node-meetup-2025-0", '"', "\xff"])
+def test_modified(event: Event, client: APIClient, known: str) -> None:
+    assert client.get("/reservations", headers={"if-none-match": known}).status_code == 200
+
+
+def test_a_page_has_no_tag(event: Event, client: APIClient) -> None:
+    answer = client.get("/", headers={"accept": "text/html", "if-none-match": "*"})
+    assert (answer.status_code, answer.has_header("ETag")) == (200, False)
+
+
+def post(client: APIClient, match: str | None = None, **fields: Any) -> Any:
+    headers = {} if match is None else {"if-match": match}
+    body = json.dumps(OK | fields)
+    return client.post("/reservations", body, content_type="application/json", headers=headers)
+
+
+@pytest.mark.parametrize("match", ['"node-meetup-2025-1"', '"x", "node-meetup-2025-1"', "*"])
+def test_the_event_is_as_expected(event: Event, client: APIClient, match: str) -> None:
+    reserve(event)
+    assert post(client, match).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        '"node-meetup-2025-0"',
+        'W/"node-meetup-2025-1"',
+        "node-meetup-2025-1",
+        '"node-meetup-2025-01"',
+        '"node-meetup-2025-' + "9" * 5000 + '"',
+        '"other-1"',
+        '""',
+        "",
+        "\xff",
+    ],
+)
+def test_the_event_is_not_as_expected(event: Event, client: APIClient, match: str) -> None:
+    reserve(event)
+    answer = post(client, match)
+    assert (answer.status_code, answer.json()) == (
+        412,
+        {"error": STALE, "code": "version_conflict", "version": 1},
+    )
+    assert_books(event, available=9, version=1, reservations=1)
+
+
+def test_the_tag_is_of_the_event_that_is_named(event: Event, client: APIClient) -> None:
+    other = EventFactory.create()
+    assert post(client, f'"{other.slug}-0"', eventId=other.slug).status_code == 201
+    assert post(client, '"node-meetup-2025-0"', eventId=other.slug).status_code == 412
+    assert post(client, '"none-0"', eventId="none").status_code == 404
+
+
+def test_the_version_is_as_expected(event: Event, client: APIClient) -> None:
+    assert post(client, expectedVersion=0).status_code == 201
+    assert post(client, expectedVersion=1).status_code == 201
+
+
+@pytest.mark.parametrize("version", [-1, 1, 10**400])
+def test_the_version_is_not_as_expected(event: Event, client: APIClient, version: int) -> None:
+    answer = post(client, expectedVersion=version)
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {"error": STALE, "code": "version_conflict", "version": 0},
+    )
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("version", ["0", 0.0, True, None, []])
+def test_a_version_is_an_integer(event: Event, client: APIClient, version: Any) -> None:
+    answer = post(client, expectedVersion=version)
+    assert (answer.status_code, answer.json()["details"]) == (
+        400,
+        [{"path": "expectedVersion", "message": "Expected version must be an integer"}],
+    )
+
+
+def test_expired_holds_are_released_first(event: Event, client: APIClient) -> None:
+    """Whoever read version 1 did not see that the hold would be over."""
+    lapse(hold(event))
+    assert post(client, '"node-meetup-2025-1"').json()["version"] == 2
+    assert post(client, expectedVersion=2).status_code == 201
+    lapse(hold(event))
+    answer = post(client, expectedVersion=4)
+    assert (answer.status_code, answer.json()["version"]) == (409, 5)
+
+
+def test_both_conditions(event: Event, client: APIClient) -> None:
+    assert post(client, '"node-meetup-2025-9"', expectedVersion=9).status_code == 412
+    assert post(client, '"node-meetup-2025-0"', expectedVersion=9).status_code == 409
+    assert post(client, '"node-meetup-2025-0"', expectedVersion=0).status_code == 201

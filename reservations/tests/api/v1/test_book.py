@@ -1,0 +1,292 @@
+"""POST /api/v1/bookings."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.models import Booking, Event
+from reservations.tests.books import assert_books
+from reservations.tests.factories import EventFactory, hold, lapse, reserve
+
+pytestmark = pytest.mark.django_db
+
+BOOKINGS = "/api/v1/bookings"
+
+
+def body(*items: tuple[str, Any], email: Any = "user@example.com") -> dict[str, Any]:
+    return {
+        "customerEmail": email,
+        "items": [{"eventId": event, "quantity": quantity} for event, quantity in items],
+    }
+
+
+def post(client: APIClient, sent: Any) -> Any:
+    return client.post(BOOKINGS, json.dumps(sent), content_type="application/json")
+
+
+def assert_invalid(answer: Any, *faults: tuple[str, str]) -> None:
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "ValidationError",
+            "message": faults[0][1],
+            "details": [{"path": path, "message": message} for path, message in faults],
+        },
+    )
+
+
+def test_books_all_in_the_order_of_the_request(client: APIClient, slash: str) -> None:
+    first, second, third = EventFactory.create_batch(3)
+    items = [(third.slug, 1), (first.slug, 3), (second.slug, 2)]
+    answer = client.post(BOOKINGS + slash, body(*items), format="json")
+    booking = Booking.objects.get()
+    assert UUID(str(booking.pk)).version == 7
+    assert (answer.status_code, answer.json()) == (
+        201,
+        {
+            "data": {
+                "id": str(booking.pk),
+                "customerEmail": "user@example.com",
+                "status": "CONFIRMED",
+                "createdAt": booking.created_at.isoformat().replace("+00:00", "Z"),
+                "items": [
+                    {"eventId": event, "eventName": "An event", "quantity": quantity}
+                    for event, quantity in items
+                ],
+                "totalTickets": 6,
+            }
+        },
+    )
+    assert answer["Location"] == f"{BOOKINGS}/{booking.pk}"
+    assert client.get(answer["Location"]).json() == answer.json()
+    assert_books(first, available=7, version=1, reservations=1)
+    assert_books(second, available=8, version=1, reservations=1)
+    assert_books(third, available=9, version=1, reservations=1)
+
+
+def test_twenty_items(client: APIClient) -> None:
+    events = EventFactory.create_batch(20)
+    answer = post(client, body(*((event.slug, 1) for event in reversed(events))))
+    assert answer.status_code == 201
+    shown = [item["eventId"] for item in answer.json()["data"]["items"]]
+    assert shown == [event.slug for event in reversed(events)]
+
+
+def test_every_short_item_is_told_and_nothing_is_sold(event: Event, client: APIClient) -> None:
+    first, second = EventFactory.create_batch(2)
+    reserve(first, seats=9)
+    reserve(second, seats=10)
+    answer = post(client, body((second.slug, 1), (event.slug, 2), (first.slug, 3)))
+    short = [
+        {"eventId": second.slug, "requested": 1, "available": 0},
+        {"eventId": first.slug, "requested": 3, "available": 1},
+    ]
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {
+            "error": "InsufficientSeats",
+            "message": "Not enough seats left",
+            **short[0],
+            "items": short,
+        },
+    )
+    assert_books(event, available=10, version=0, reservations=0)
+    assert not Booking.objects.exists()
+
+
+def test_a_refusal_keeps_the_expiries_it_made(event: Event, client: APIClient) -> None:
+    full = EventFactory.create(total_seats=1)
+    reserve(full)
+    lapse(hold(event, seats=10))
+    assert post(client, body((event.slug, 1), (full.slug, 1))).status_code == 409
+    assert_books(event, available=10, version=2, reservations=0)
+
+
+def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
+    answer = post(client, body((event.slug, 1), ("nope", 1), ("none", 1)))
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "EventNotFound", "message": "Event not found", "eventId": "nope"},
+    )
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("unknown", ["", "\x00", "\ud800", "\u00e4", "x" * 50_000])
+def test_events_that_cannot_be(event: Event, client: APIClient, unknown: str) -> None:
+    answer = post(client, body((unknown, 1)))
+    shown = unknown.encode("utf-8", "replace").decode()
+    assert (answer.status_code, answer.json()["eventId"]) == (404, shown)
+
+
+AT_LEAST = "quantity must be at least 1"
+AT_MOST = "maximum 3 tickets per event per transaction"
+INTEGER = "quantity must be an integer"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "message"),
+    [
+        (0, AT_LEAST),
+        (-1, AT_LEAST),
+        (-(10**400), AT_LEAST),
+        (4, AT_MOST),
+        (10**400, AT_MOST),
+        ("1", INTEGER),
+        (1.0, INTEGER),
+        (1.5, INTEGER),
+        (True, INTEGER),
+        (None, INTEGER),
+        ([], INTEGER),
+    ],
+)
+def test_quantity(event: Event, client: APIClient, quantity: Any, message: str) -> None:
+    answer = post(client, body((event.slug, 1), ("x", quantity)))
+    assert_invalid(answer, ("items.1.quantity", message))
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+EMAIL = "must be a valid email"
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        " ",
+        "x",
+        "a@b",
+        "a@localhost",
+        "@b.example",
+        "a@b.example,c@d.example",
+        "a b@c.example",
+        "a@b.example\nBcc: c@d.example",
+        '"\x0b"@b.example',
+        "a\x00@b.example",
+        "\ud800@b.example",
+        "a@\ud800.example",
+        "a" * 250 + "@b.example",
+        5,
+        True,
+        None,
+        [],
+        {},
+    ],
+)
+def test_email(event: Event, client: APIClient, email: Any) -> None:
+    assert_invalid(post(client, body((event.slug, 1), email=email)), ("customerEmail", EMAIL))
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize("email", [" user@example.com\n", "User.Name+x@Sub.Example.com", "a@b.co"])
+def test_good_email(event: Event, client: APIClient, email: str) -> None:
+    assert post(client, body((event.slug, 1), email=email)).status_code == 201
+    assert Booking.objects.get().customer_email == email.strip()
+
+
+ONE = "at least one booking item is required"
+
+
+@pytest.mark.parametrize(
+    ("items", "fault"),
+    [
+        ([], ("items", ONE)),
+        (None, ("items", ONE)),
+        ({}, ("items", "items must be an array")),
+        ("x", ("items", "items must be an array")),
+        ([5], ("items.0", "item must be an object")),
+        ([None], ("items.0", "item must be an object")),
+        ([[]], ("items.0", "item must be an object")),
+        ([{"eventId": 5, "quantity": 1}], ("items.0.eventId", "eventId must be a string")),
+        ([{"quantity": 1}], ("items.0.eventId", "eventId must be a string")),
+        ([{"eventId": None, "quantity": 1}], ("items.0.eventId", "eventId must be a string")),
+        ([{"eventId": "x"}], ("items.0.quantity", INTEGER)),
+        (
+            [{"eventId": str(n), "quantity": 1} for n in range(21)],
+            ("items", "maximum 20 items per booking"),
+        ),
+    ],
+)
+def test_items(event: Event, client: APIClient, items: Any, fault: tuple[str, str]) -> None:
+    assert_invalid(post(client, {"customerEmail": "a@b.example", "items": items}), fault)
+
+
+def test_every_fault_at_once(event: Event, client: APIClient) -> None:
+    items = [
+        {"eventId": event.slug, "quantity": 0},
+        7,
+        {"eventId": event.slug, "quantity": 9},
+        {"eventId": 1, "quantity": "1"},
+    ]
+    answer = post(client, {"customerEmail": "x", "items": items})
+    duplicate = "duplicate eventId in the same transaction is not allowed"
+    assert_invalid(
+        answer,
+        ("customerEmail", EMAIL),
+        ("items.0.quantity", AT_LEAST),
+        ("items.1", "item must be an object"),
+        ("items.2.quantity", AT_MOST),
+        ("items.3.eventId", "eventId must be a string"),
+        ("items.3.quantity", INTEGER),
+        ("items", duplicate),
+    )
+    assert_invalid(post(client, {}), ("customerEmail", EMAIL), ("items", ONE))
+
+
+def test_too_many_and_all_that_is_wrong_with_them(event: Event, client: APIClient) -> None:
+    answer = post(client, body(*[("x", 1)] * 20, ("x", 9)))
+    assert_invalid(
+        answer,
+        ("items.20.quantity", AT_MOST),
+        ("items", "maximum 20 items per booking"),
+        ("items", "duplicate eventId in the same transaction is not allowed"),
+    )
+
+
+def test_an_event_twice(event: Event, client: APIClient) -> None:
+    answer = post(client, body((event.slug, 1), (event.slug, 1)))
+    assert_invalid(answer, ("items", "duplicate eventId in the same transaction is not allowed"))
+    assert_books(event, available=10, version=0, reservations=0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", "Request body must be a JSON object"),
+        (b" ", "Request body must be valid JSON in UTF-8"),
+        (b"{", "Request body must be valid JSON in UTF-8"),
+        (b"\xff", "Request body must be valid JSON in UTF-8"),
+        (b"[]", "Request body must be a JSON object"),
+        (b"null", "Request body must be a JSON object"),
+        (b'"x"', "Request body must be a JSON object"),
+        (b"[" * 20_000, "Request body must be valid JSON in UTF-8"),
+    ],
+)
+def test_bodies_that_are_no_object(
+    event: Event, client: APIClient, raw: bytes, message: str
+) -> None:
+    answer = client.post(BOOKINGS, raw, content_type="application/json")
+    assert_invalid(answer, ("", message))
+
+
+def test_no_body_at_all(event: Event, client: APIClient) -> None:
+    assert_invalid(client.post(BOOKINGS), ("", "Request body must be a JSON object"))
+
+
+def test_bodies_of_another_kind(event: Event, client: APIClient) -> None:
+    answer = client.post(BOOKINGS, "x" * 70_000, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]) == (413, "PayloadTooLarge")
+    answer = client.post(BOOKINGS, "x", content_type="text/plain")
+    assert (answer.status_code, answer.json()["error"]) == (415, "UnsupportedMediaType")
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods(event: Event, client: APIClient, method: str) -> None:
+    answer = getattr(client, method)(BOOKINGS)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+    assert answer.json() == {
+        "error": "MethodNotAllowed",
+        "message": f'Method "{method.upper()}" not allowed.',
+    }

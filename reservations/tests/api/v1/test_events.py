@@ -1,0 +1,222 @@
+"""GET /api/v1/events, /events/{id} and /events/{id}/changes."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from reservations.ledger import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds, submit
+from reservations.models import Change, Event
+from reservations.tests.database import in_a_thread
+from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+
+pytestmark = pytest.mark.django_db
+
+EVENTS = "/api/v1/events"
+
+
+def invalid(path: str, message: str) -> dict[str, Any]:
+    return {
+        "error": "ValidationError",
+        "message": message,
+        "details": [{"path": path, "message": message}],
+    }
+
+
+BAD_NUMBERS = ["0", "-1", "x", "", "1.0", "1e1", " 1", "+1", "10" * 10, "9" * 5000, "\u0661", "%00"]
+
+
+def test_one(event: Event, client: APIClient, slash: str) -> None:
+    answer = client.get(f"{EVENTS}/{event.slug}{slash}")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {
+            "data": {
+                "id": "node-meetup-2025",
+                "name": "Node.js Meet-up",
+                "date": None,
+                "venue": None,
+                "totalSeats": 10,
+                "availableSeats": 10,
+                "version": 0,
+            }
+        },
+    )
+
+
+def test_one_with_a_date_and_a_venue(client: APIClient) -> None:
+    event = EventFactory.create(venue="Hall", starts_at=datetime(2027, 3, 1, 18, 30, tzinfo=UTC))
+    shown = client.get(f"{EVENTS}/{event.slug}").json()["data"]
+    assert (shown["date"], shown["venue"]) == ("2027-03-01T18:30:00Z", "Hall")
+
+
+@pytest.mark.parametrize("unknown", ["none", "a b", "\x00", "\u00e4", "x" * 5000])
+@pytest.mark.parametrize("rest", ["", "/changes"])
+def test_unknown(event: Event, client: APIClient, unknown: str, rest: str) -> None:
+    answer = client.get(f"{EVENTS}/{unknown}{rest}")
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "EventNotFound", "message": "Event not found", "eventId": unknown},
+    )
+
+
+@pytest.mark.parametrize("path", ["", "/x", "/x/changes"])
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_other_methods(event: Event, client: APIClient, path: str, method: str) -> None:
+    answer = getattr(client, method)(EVENTS + path)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert answer.json()["error"] == "MethodNotAllowed"
+
+
+def dated(day: int | None, slug: str) -> Event:
+    starts_at = datetime(2027, 1, day, tzinfo=UTC) if day else None
+    return EventFactory.create(slug=slug, starts_at=starts_at)
+
+
+def test_by_date_then_id_and_those_without_a_date_last(event: Event, client: APIClient) -> None:
+    for day, slug in ((9, "d"), (2, "c"), (None, "a"), (2, "b")):
+        dated(day, slug)
+    shown = client.get(EVENTS).json()
+    assert [each["id"] for each in shown["data"]] == ["b", "c", "d", "a", "node-meetup-2025"]
+    assert shown["pagination"] == {"page": 1, "limit": 20, "total": 5, "totalPages": 1}
+
+
+def test_pages(event: Event, client: APIClient, slash: str) -> None:
+    for number in range(1, 5):
+        dated(number, f"e{number}")
+
+    def page(number: int, limit: int = 2) -> tuple[list[str], dict[str, int]]:
+        shown = client.get(EVENTS + slash, {"page": number, "limit": limit})
+        assert shown.status_code == 200
+        return [each["id"] for each in shown.json()["data"]], shown.json()["pagination"]
+
+    assert page(1) == (["e1", "e2"], {"page": 1, "limit": 2, "total": 5, "totalPages": 3})
+    assert page(3) == (
+        ["node-meetup-2025"],
+        {"page": 3, "limit": 2, "total": 5, "totalPages": 3},
+    )
+    for past in (4, 10**9):
+        assert page(past) == ([], {"page": past, "limit": 2, "total": 5, "totalPages": 3})
+    assert len(page(1, 100)[0]) == 5
+
+
+@pytest.mark.parametrize("bad", BAD_NUMBERS)
+@pytest.mark.parametrize(("name", "most"), [("page", 10**9), ("limit", 100)])
+def test_bad_pages(event: Event, client: APIClient, name: str, most: int, bad: str) -> None:
+    query = f"{name}={bad}" if bad.startswith("%") else None
+    answer = client.get(f"{EVENTS}?{query}") if query else client.get(EVENTS, {name: bad})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        invalid(name, f"must be an integer from 1 to {most}"),
+    )
+
+
+def test_the_limit_has_an_end(event: Event, client: APIClient) -> None:
+    assert client.get(EVENTS, {"limit": 101}).status_code == 400
+
+
+@pytest.mark.parametrize("events", [1, 3])
+def test_queries(client: APIClient, events: int) -> None:
+    for each in EventFactory.create_batch(events):
+        reserve(each)
+    with CaptureQueriesContext(connection) as queries:
+        client.get(EVENTS)
+    assert len(queries) == 2
+    with CaptureQueriesContext(connection) as queries:
+        client.get(f"{EVENTS}/{Event.objects.first()}")
+    assert len(queries) == 1
+
+
+def changes(client: APIClient, event: Event, **query: Any) -> Any:
+    answer = client.get(f"{EVENTS}/{event.slug}/changes", query)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
+    bought, held, lapsed = reserve(event, seats=4), hold(event, seats=2), hold(event, seats=1)
+    submit(Confirm(reservation_id=held, actor="test"))
+    lapse(lapsed)
+    submit(ReleaseHolds(event=event.slug))
+    submit(Cancel(reservation_id=bought, actor="test"))
+    submit(EditEvent(event=event.slug, edits={"name": "New", "total_seats": 12}, actor="test"))
+    booked = book((event, 3))
+    submit(CancelBooking(booking_id=booked, actor="test"))
+    item = str(event.reservations.get(booking=booked).pk)
+    answer = client.get(f"{EVENTS}/{event.slug}/changes{slash}")
+    shown = answer.json()
+    times = [each.pop("at") for each in shown["data"]]
+    assert times == sorted(times)
+    assert times[0].endswith("Z")
+    assert (answer.status_code, shown["next"]) == (200, 10)
+    assert [tuple(each.values()) for each in shown["data"]] == [
+        (1, "confirmed", -4, 6, str(bought)),
+        (2, "held", -2, 4, str(held)),
+        (3, "held", -1, 3, str(lapsed)),
+        (4, "hold_confirmed", 0, 3, str(held)),
+        (5, "expired", 1, 4, str(lapsed)),
+        (6, "cancelled", 4, 8, str(bought)),
+        (7, "edited", 0, 8, None),
+        (8, "capacity", 2, 10, None),
+        (9, "confirmed", -3, 7, item),
+        (10, "cancelled", 3, 10, item),
+    ]
+    assert list(shown["data"][0]) == [
+        "version",
+        "kind",
+        "seats",
+        "availableSeats",
+        "reservationId",
+    ]
+
+
+def test_nobody_is_named(event: Event, client: APIClient) -> None:
+    book((event, 1))
+    [change] = changes(client, event)["data"]
+    assert set(change) == {"version", "kind", "seats", "availableSeats", "reservationId", "at"}
+
+
+def test_bit_by_bit(event: Event, client: APIClient) -> None:
+    for _ in range(5):
+        reserve(event)
+    first = changes(client, event, limit=2)
+    assert ([each["version"] for each in first["data"]], first["next"]) == ([1, 2], 2)
+    rest = changes(client, event, after=2)
+    assert ([each["version"] for each in rest["data"]], rest["next"]) == ([3, 4, 5], 5)
+    assert changes(client, event, after=5) == {"data": [], "next": 5}
+    assert changes(client, event, after=2**63 - 1) == {"data": [], "next": 2**63 - 1}
+
+
+@pytest.mark.parametrize("bad", [bad for bad in BAD_NUMBERS if bad != "0"])
+def test_bad_after(event: Event, client: APIClient, bad: str) -> None:
+    path = f"{EVENTS}/{event.slug}/changes"
+    answer = client.get(f"{path}?after={bad}") if "%" in bad else client.get(path, {"after": bad})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        invalid("after", "must be an integer from 0 to 9223372036854775807"),
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_follower_misses_nothing_while_it_is_written(event: Event, client: APIClient) -> None:
+    Event.objects.update(total_seats=1000, available_seats=1000)
+    seen: list[int] = []
+
+    def buy() -> None:
+        for _ in range(15):
+            reserve(event)
+
+    with ThreadPoolExecutor(4) as pool:
+        buyers = [pool.submit(in_a_thread, partial(buy)) for _ in range(4)]
+        while len(seen) < 60:
+            after = seen[-1] if seen else 0
+            seen += [each["version"] for each in changes(client, event, after=after)["data"]]
+        for buyer in buyers:
+            buyer.result()
+    assert seen == list(range(1, 61))
+    assert Change.objects.count() == 60

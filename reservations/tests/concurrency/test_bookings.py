@@ -1,0 +1,217 @@
+"""Bookings, holds and keys with everybody at once."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+from typing import Any
+from uuid import UUID
+
+import pytest
+from rest_framework.test import APIClient
+
+from reservations.errors import Busy
+from reservations.ledger import Book, books, load, submit
+from reservations.models import Booking, Event, IdempotencyRecord, Reservation
+from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.concurrency.threads import run_together
+from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
+from reservations.tests.factories import EventFactory, book, booking_of, hold, lapse
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+POOL = 6  # fewer than the pool's connections: all of them must wait for the lock at once
+
+
+@pytest.fixture(autouse=True)
+def proven(db: None) -> Iterator[None]:
+    """Whatever the race did, the history proves the figures."""
+    yield
+    assert_proven()
+
+
+def post_booking(*items: tuple[Event, int], **headers: str) -> int:
+    body = {
+        "customerEmail": "user@example.com",
+        "items": [{"eventId": event.slug, "quantity": seats} for event, seats in items],
+    }
+    answer = APIClient().post("/api/v1/bookings", body, format="json", headers=headers)
+    return int(answer.status_code)
+
+
+def cancel_booking(booking_id: UUID) -> int:
+    return int(APIClient().post(f"/api/v1/bookings/{booking_id}/cancel").status_code)
+
+
+def confirm(reservation_id: UUID) -> int:
+    return int(APIClient().post(f"/reservations/{reservation_id}/confirm").status_code)
+
+
+def delete(reservation_id: UUID) -> int:
+    return int(APIClient().delete(f"/reservations/{reservation_id}").status_code)
+
+
+def reserve(event: Event, seats: int) -> int:
+    body = {"eventId": event.slug, "partnerId": "p", "seats": seats}
+    return int(APIClient().post("/reservations", body, format="json").status_code)
+
+
+def test_opposite_orders_from_sixteen_threads(db: None) -> None:
+    first, second, third = EventFactory.create_batch(3, total_seats=20)
+    orders = [(first, second, third), (third, second, first)] * 8
+    calls = [partial(post_booking, *((event, 2) for event in order)) for order in orders]
+    assert Counter(run_together(calls)) == {201: 10, 409: 6}
+    for event in (first, second, third):
+        assert_books(event, available=0, version=10, reservations=10)
+    assert Booking.objects.count() == 10
+
+
+def outcome_of(command: Book) -> str:
+    try:
+        submit(command)
+    except Busy as busy:
+        return "deadlock" if "deadlock detected" in str(busy.__cause__) else "busy"
+    return "booked"
+
+
+def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: locked in the order of the request, opposite orders wait for each other."""
+    first, second = EventFactory.create_batch(2)
+    barrier = Barrier(2)
+
+    def lock_as_requested(*, slugs: Collection[str], pks: Collection[int]) -> list[Event]:
+        locked: list[Event] = []
+        for slug in slugs:
+            locked += Event.objects.filter(slug=slug).select_for_update(no_key=True)
+            if len(locked) == 1:
+                barrier.wait(timeout=30)
+        return locked
+
+    def as_requested(batch: list[Book]) -> load.Wanted:
+        slugs: Any = [item.event for item in batch[0].items]
+        return load.Wanted(slugs, frozenset(), (), ())
+
+    monkeypatch.setattr(load, "wanted_by", as_requested)
+    monkeypatch.setattr(books, "lock_events", lock_as_requested)
+    orders = [(first, second), (second, first)]
+    commands = [booking_of(*((event, 2) for event in order)) for order in orders]
+    results = run_together([partial(outcome_of, command) for command in commands])
+    assert Counter(results) == {"booked": 1, "deadlock": 1}
+
+
+def test_all_or_nothing_when_the_last_of_twenty_is_short(db: None) -> None:
+    events = EventFactory.create_batch(20, total_seats=3)
+    scarce = events[-1]
+    items = [(event, 1) for event in events]
+    assert Counter(run_together([partial(post_booking, *items)] * 8)) == {201: 3, 409: 5}
+    assert_books(scarce, available=0, version=3, reservations=3)
+    for event in events[:-1]:
+        event.refresh_from_db()
+        assert (event.available_seats, event.version) == (0, 3)
+
+
+def test_sixteen_cancels_of_one_booking(db: None) -> None:
+    first, second = EventFactory.create_batch(2)
+    book((first, 1), (second, 1))
+    doomed = book((first, 3), (second, 2))
+    codes = run_together([partial(cancel_booking, doomed)] * 16)
+    assert Counter(codes) == {200: 1, 409: 15}
+    assert_books(first, available=9, version=3, reservations=1)
+    assert_books(second, available=9, version=3, reservations=1)
+
+
+def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
+    first, second = EventFactory.create_batch(2, total_seats=16)
+    made = [book((first, 1), (second, 1)) for _ in range(8)]
+    calls: list[Callable[[], int]] = [
+        *[partial(cancel_booking, booking_id) for booking_id in made],
+        *[partial(post_booking, (second, 1), (first, 1)) for _ in range(8)],
+    ]
+    codes = run_together(calls)
+    assert Counter(codes) == {200: 8, 201: 8}
+    assert_books(first, available=8, version=24, reservations=8)
+    assert_books(second, available=8, version=24, reservations=8)
+
+
+def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
+    for _ in range(5):
+        held = hold(event, seats=2)
+        calls = [*[partial(confirm, held)] * 6, *[partial(delete, held)] * 6]
+        codes = run_together(calls)
+        assert codes[6:].count(204) == 1
+        assert set(codes[:6]) <= {200, 404}
+        assert Reservation.objects.get(pk=held).status == "cancelled"
+        event.refresh_from_db()
+        assert (event.available_seats, event.held_seats, event.reservation_count) == (10, 0, 0)
+
+
+def test_confirm_against_expiry_against_cancel_against_buyers(event: Event) -> None:
+    for _ in range(4):
+        held = hold(event, seats=10)
+        lapse(held)
+        calls: list[Callable[[], int]] = [
+            *[partial(confirm, held)] * 4,
+            *[partial(delete, held)] * 4,
+            *[partial(reserve, event, 10)] * 8,
+        ]
+        codes = run_together(calls)
+        assert Counter(codes[:4]) == {409: 4}
+        assert Counter(codes[4:8]) == {404: 4}
+        assert Counter(codes[8:]) == {201: 1, 409: 7}
+        assert Reservation.objects.get(pk=held).status == "expired"
+        assert delete(Reservation.objects.get(status="confirmed").pk) == 204
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "available", "reservations"), [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)]
+)
+def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
+    event: Event, left: str, code: int, available: int, reservations: int
+) -> None:
+    """All confirm while somebody holds the lock; the hold ends before he lets go, or after."""
+    held = hold(event, seats=10)
+    with ThreadPoolExecutor(POOL) as pool, second_connection() as other:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        waiting = [pool.submit(in_a_thread, partial(confirm, held)) for _ in range(POOL)]
+        wait_for_a_waiter(POOL)
+        other.execute(
+            "UPDATE reservations_reservation SET expires_at = clock_timestamp() + %s::interval",
+            [left],
+        )
+        other.commit()
+        codes = [each.result(timeout=30) for each in waiting]
+    assert Counter(codes) == {code: POOL}
+    assert_books(event, available=available, version=2, reservations=reservations)
+
+
+def test_fifty_sends_of_one_key(event: Event) -> None:
+    def send() -> tuple[int, bytes, str | None]:
+        answer = APIClient().post(
+            "/reservations",
+            {"partnerId": "p", "seats": 3},
+            format="json",
+            headers={"idempotency-key": "only-once"},
+        )
+        return answer.status_code, answer.content, answer.get("Location")
+
+    answers = run_together([send] * 50)
+    busy = [answer for answer in answers if answer[0] == 503]
+    answered = [answer for answer in answers if answer[0] != 503]
+    answered += [send() for _ in busy]
+    assert len(set(answered)) == 1
+    assert answered[0][0] == 201
+    assert_books(event, available=7, version=1, reservations=1)
+
+
+def test_keys_in_opposite_orders_over_opposite_events(db: None) -> None:
+    first, second = EventFactory.create_batch(2, total_seats=30)
+    orders = [(first, second), (second, first)] * 8
+    calls = [
+        partial(post_booking, *((event, 1) for event in order), **{"idempotency-key": f"k{n % 4}"})
+        for n, order in enumerate(orders)
+    ]
+    codes = Counter(run_together(calls))
+    # Keys 0 to 3 alternate with the two orders, so equal keys have equal bodies.
+    assert codes == {201: 16}
+    assert Booking.objects.count() == IdempotencyRecord.objects.count() == 4

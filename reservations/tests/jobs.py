@@ -1,0 +1,72 @@
+"""The queue of jobs, and a worker that empties it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app, connector_params
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from reservations.ledger import Booked, BookedItem
+from reservations.ledger.outbox import queue_mails
+from reservations.models import Booking, Event, Reservation
+
+EMAIL = "Ada.Lovelace@shop.example"
+
+
+def clear_jobs() -> None:
+    """Empty procrastinate's tables, which Django does not flush since it does not manage them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers,"
+            " procrastinate_events"
+        )
+
+
+def jobs(queue: str = "mail") -> list[ProcrastinateJob]:
+    """Return the jobs of a queue, the oldest first."""
+    return list(ProcrastinateJob.objects.filter(queue_name=queue).order_by("pk"))
+
+
+def run_jobs(queue: str = "mail") -> None:
+    """Do the jobs of a queue that are due, as ``manage.py worker`` does."""
+    connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
+    with app.replace_connector(connector):
+        app.run_worker(
+            queues=[queue],
+            wait=False,
+            listen_notify=False,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+        )
+
+
+def make_due() -> None:
+    """Let the jobs that wait for another try have it now."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
+
+
+def book(event: Event, *, email: str = EMAIL, seats: int = 2, **values: Any) -> Booking:
+    """Store a booking, without selling the seats."""
+    booking = Booking.objects.create(
+        customer_email=email, status="confirmed", created_at=datetime.now(UTC), **values
+    )
+    Reservation.objects.create(event=event, booking=booking, seats=seats, status="confirmed")
+    return booking
+
+
+def booked(booking: Booking) -> Booked:
+    """Return what the ledger answers when it made ``booking``."""
+    items = tuple(
+        BookedItem(each.event.slug, each.event.name, each.seats) for each in booking.items.all()
+    )
+    return Booked(booking.pk, booking.customer_email, booking.created_at, items)
+
+
+def queue(bookings: Sequence[Booking]) -> None:
+    """Queue the e-mail for each, as the ledger does."""
+    with transaction.atomic():
+        queue_mails([booked(each) for each in bookings])

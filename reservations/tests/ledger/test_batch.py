@@ -1,0 +1,142 @@
+"""A batch in one transaction has the outcomes of its commands in transactions of their own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reservations.errors import Refusal
+from reservations.ledger import (
+    Book,
+    BookingItem,
+    Cancel,
+    CancelBooking,
+    Command,
+    Confirm,
+    EditEvent,
+    Outcome,
+    ReleaseHolds,
+    Reserve,
+    Retry,
+    submit_batch,
+)
+from reservations.models import Event
+from reservations.tests.books import assert_proven
+from reservations.tests.factories import EventFactory, hold, lapse
+
+MOST = 8
+events = st.integers(0, 1)
+others = st.integers(0, 3)
+seats = st.integers(1, 6)
+keys = st.none() | st.integers(0, 1)
+
+# What a command is, with numbers for its events and for the commands that it refers to.
+plans = st.lists(
+    st.one_of(
+        st.tuples(st.just("reserve"), keys, events, seats, st.booleans()),
+        st.tuples(st.just("confirm"), keys, others),
+        st.tuples(st.just("cancel"), st.none(), others),
+        st.tuples(st.just("book"), keys, events, seats, seats),
+        st.tuples(st.just("cancel booking"), keys, others),
+        st.tuples(st.just("edit"), st.none(), events, st.integers(0, 15)),
+    ),
+    min_size=2,
+    max_size=MOST,
+)
+
+
+@dataclass
+class World:
+    """Two events, one with a hold that has lapsed, and ids for what the commands make."""
+
+    events: list[Event] = field(default_factory=lambda: EventFactory.create_batch(2))
+    ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(MOST)])
+    scope: str = field(default_factory=lambda: str(uuid4()))
+
+    def __post_init__(self) -> None:
+        lapse(hold(self.events[0], seats=3))
+
+    def commands(self, plan: list[Any]) -> list[Command]:
+        return [self._command(own, *each) for own, each in zip(self.ids, plan, strict=False)]
+
+    def _command(self, own: UUID, kind: str, key: int | None, *rest: Any) -> Command:
+        fingerprint = repr((kind, rest))
+        retry = (
+            None if key is None else Retry(scope=self.scope, key=str(key), fingerprint=fingerprint)
+        )
+        match kind, *rest:
+            case "reserve", event, number, held:
+                return Reserve(
+                    event=self.events[event].slug,
+                    partner="p",
+                    seats=number,
+                    actor="t",
+                    hold_seconds=60 if held else None,
+                    retry=retry,
+                    reservation_id=own,
+                )
+            case "confirm", other:
+                return Confirm(reservation_id=self.ids[other], actor="t", retry=retry)
+            case "cancel", other:
+                return Cancel(reservation_id=self.ids[other], actor="t")
+            case "book", first, *numbers:
+                items = [
+                    BookingItem(event=self.events[event].slug, seats=number)
+                    for event, number in zip((first, 1 - first), numbers, strict=True)
+                ]
+                return Book(
+                    customer_email="a@b.example",
+                    items=tuple(items),
+                    actor="t",
+                    retry=retry,
+                    booking_id=own,
+                )
+            case "cancel booking", other:
+                return CancelBooking(booking_id=self.ids[other], actor="t", retry=retry)
+        event, total = rest
+        return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
+
+    def figures(self) -> list[tuple[Any, ...]]:
+        # A command that turns out to repeat another may have had its event locked for nothing.
+        submit_batch([ReleaseHolds(event=event.slug) for event in self.events])
+        columns = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
+        rows = Event.objects.filter(pk__in=[event.pk for event in self.events]).order_by("pk")
+        return list(rows.values_list(*columns))
+
+
+def outline(outcome: Outcome | Refusal) -> tuple[Any, ...]:
+    """Return what does not differ between two worlds: no ids, no times."""
+    return type(outcome).__name__, getattr(outcome, "replayed", None), *numbers_in(outcome)
+
+
+def numbers_in(value: Any) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from numbers_in(each)
+    elif is_dataclass(value):
+        for each in fields(value):
+            yield from numbers_in(getattr(value, each.name))
+
+
+@pytest.fixture
+def proven_afterwards(transactional_db: None) -> Iterator[None]:
+    """Every history proves its figures."""
+    yield
+    assert_proven()
+
+
+@pytest.mark.usefixtures("proven_afterwards")
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plans)
+def test_one_transaction_for_all_or_one_for_each(plan: list[Any]) -> None:
+    together, one_by_one = World(), World()
+    batch = submit_batch(together.commands(plan))
+    single = [submit_batch([command])[0] for command in one_by_one.commands(plan)]
+    assert list(map(outline, batch)) == list(map(outline, single))
+    assert together.figures() == one_by_one.figures()

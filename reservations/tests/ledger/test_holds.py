@@ -1,0 +1,163 @@
+"""Holds are judged by PostgreSQL's clock under the lock, with nobody else to release them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from reservations.errors import HoldExpired, NotEnoughSeats
+from reservations.ledger import Cancel, Confirm, ReleaseHolds, Reserve, Reserved, submit
+from reservations.models import Change, Event, Reservation
+from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
+from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def confirm(reservation_id: object) -> None:
+    submit(Confirm(reservation_id=reservation_id, actor="test"))  # type: ignore[arg-type]
+
+
+def test_a_hold_takes_seats_until_it_is_confirmed(event: Event) -> None:
+    held = hold(event, seats=8)
+    assert_books(event, available=2, version=1, reservations=0, held=8)
+    with pytest.raises(NotEnoughSeats):
+        reserve(event, seats=3)
+    confirm(held)
+    assert_books(event, available=2, version=2, reservations=1)
+    assert Reservation.objects.get().expires_at is None
+    assert_proven()
+
+
+def test_it_ends_so_many_seconds_after_its_lock_by_the_databases_clock(event: Event) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [before] = cursor.fetchone()
+        held = Reservation.objects.get(pk=hold(event, seconds=60))
+        cursor.execute("SELECT clock_timestamp()")
+        [after] = cursor.fetchone()
+    assert held.expires_at
+    assert before < held.created_at < after
+    assert (held.expires_at - held.created_at).total_seconds() == 60
+
+
+def test_a_lapsed_hold_frees_its_seats_for_the_very_next_buyer(event: Event) -> None:
+    first, second = hold(event, seats=5), hold(event, seats=5)
+    lapse(first)
+    with pytest.raises(NotEnoughSeats) as refusal:
+        reserve(event, seats=6)
+    assert refusal.value.available_seats == 5
+    assert_books(event, available=5, version=3, reservations=0, held=5)
+    lapse(second)
+    reserve(event, seats=10)
+    assert_books(event, available=0, version=5, reservations=1)
+    assert_proven()
+
+
+def test_every_command_notices_what_has_lapsed(event: Event) -> None:
+    other = EventFactory.create(total_seats=3)
+    lapse(hold(event, seats=10), hold(other, seats=3))
+    book((event, 2), (other, 3))
+    assert_books(event, available=8, version=3, reservations=1)
+    assert_books(other, available=0, version=3, reservations=1)
+    lapse(hold(event, seats=8))
+    submit(ReleaseHolds(event=event.slug))
+    assert_books(event, available=8, version=5, reservations=1)
+    doomed = hold(event, seats=8)
+    lapse(doomed)
+    with pytest.raises(HoldExpired):
+        confirm(doomed)
+    assert_books(event, available=8, version=7, reservations=1)
+    submit(Cancel(reservation_id=hold(event, seats=1), actor="test"))
+    assert_books(event, available=8, version=9, reservations=1)
+    assert_proven()
+
+
+def test_they_expire_in_the_order_of_their_ends(event: Event) -> None:
+    second, first = hold(event, seconds=20), hold(event, seconds=10)
+    Reservation.objects.filter(pk=second).update(expires_at="2020-01-01T00:00:01Z")
+    Reservation.objects.filter(pk=first).update(expires_at="2020-01-01T00:00:00Z")
+    submit(ReleaseHolds(event=event.slug))
+    expired = Change.objects.filter(kind="expired").order_by("version")
+    assert list(expired.values_list("reservation_id", "version", "seats", "actor")) == [
+        (first, 3, 1, "expiry"),
+        (second, 4, 1, "expiry"),
+    ]
+
+
+@pytest.mark.parametrize("holds", [1, 3])
+def test_releasing_costs_the_same_statements_however_many(event: Event, holds: int) -> None:
+    lapse(*[hold(event) for _ in range(holds)])
+    with CaptureQueriesContext(connection) as queries:
+        reserve(event)
+    assert [query["sql"].split()[0] for query in queries] == [
+        "BEGIN",
+        "SELECT",  # the lock
+        "SELECT",  # the clock
+        "WITH",  # the release, all at once
+        "UPDATE",
+        "INSERT",
+        "INSERT",
+        "COMMIT",
+    ]
+
+
+def test_holds_that_last_cost_a_buyer_two_statements(event: Event) -> None:
+    hold(event)
+    with CaptureQueriesContext(connection) as queries:
+        reserve(event)
+    verbs = [query["sql"].split()[0] for query in queries]
+    assert verbs == ["BEGIN", "SELECT", "SELECT", "WITH", "UPDATE", "INSERT", "INSERT", "COMMIT"]
+
+
+def test_a_wait_for_the_lock_that_outlasts_the_hold(event: Event) -> None:
+    """Whoever asked in time but was let in too late finds it expired: the clock is read after."""
+    held = hold(event, seats=10, seconds=60)
+    with second_connection() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        other.execute(
+            "UPDATE reservations_reservation SET expires_at = clock_timestamp() + interval '0.3 s'"
+        )
+        waiting = pool.submit(in_a_thread, partial(confirm, held))
+        wait_for_a_waiter()
+        other.execute("SELECT pg_sleep(0.4)")
+        other.commit()
+        with pytest.raises(HoldExpired):
+            waiting.result(timeout=30)
+    assert_books(event, available=10, version=2, reservations=0)
+
+
+def test_a_wait_for_the_lock_that_leaves_time(event: Event) -> None:
+    held = hold(event, seats=10, seconds=60)
+    with second_connection() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        waiting = pool.submit(in_a_thread, partial(confirm, held))
+        wait_for_a_waiter()
+        other.commit()
+        waiting.result(timeout=30)
+    assert_books(event, available=0, version=2, reservations=1)
+
+
+def test_a_hold_made_after_a_wait_lasts_from_then_on(event: Event) -> None:
+    with second_connection() as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+        waiting = pool.submit(in_a_thread, partial(hold, event, seconds=5))
+        wait_for_a_waiter()
+        other.execute("SELECT pg_sleep(0.2)")
+        [granted] = other.execute("SELECT clock_timestamp()").fetchone() or [None]
+        other.commit()
+        held = Reservation.objects.get(pk=waiting.result(timeout=30))
+    assert granted
+    assert held.created_at > granted
+
+
+def test_the_outcome_says_until_when(event: Event) -> None:
+    command = Reserve(event=event.slug, partner="p", seats=2, actor="test", hold_seconds=5)
+    expires_at = Reservation.objects.filter(pk=command.reservation_id).values_list(
+        "expires_at", flat=True
+    )
+    outcome = submit(command)
+    assert outcome == Reserved(command.reservation_id, 2, "held", expires_at.get())

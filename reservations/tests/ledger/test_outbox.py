@@ -1,0 +1,138 @@
+"""E-mails are queued with the booking: all of it, or nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.db import OperationalError, transaction
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app, connector_params
+from uuid_utils.compat import uuid7
+
+from reservations.errors import Busy, Refusal
+from reservations.ledger import (
+    BookingCancelled,
+    CancelBooking,
+    Outcome,
+    Reserved,
+    Retry,
+    submit,
+    submit_batch,
+)
+from reservations.ledger import commit as commit_module
+from reservations.ledger.outbox import queue_mails
+from reservations.models import Event
+from reservations.tests.database import second_connection, setting
+from reservations.tests.factories import booking_of, reserve
+from reservations.tests.jobs import EMAIL, book, booked, jobs
+from reservations.tests.notifications.conftest import no_jobs  # noqa: F401 (a fixture)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
+
+NumQueries = Callable[[int], Any]
+
+
+def kinds() -> list[str]:
+    return [job.args["kind"] for job in jobs()]
+
+
+def test_the_ledger_queues_what_it_commits_once(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One e-mail for a booking and one for its end; none for a repeat, a refusal or a rollback."""
+    retry = Retry(scope="s", key="k", fingerprint="f")
+    command = replace(booking_of(event), retry=retry)
+    for _ in range(2):
+        submit(command)
+    assert kinds() == ["booked"]
+    for _ in range(2):
+        submit_batch([CancelBooking(booking_id=command.booking_id, actor="test")])
+    submit_batch([booking_of((event, 11))])
+    reserve(event)
+    assert kinds() == ["booked", "cancelled"]
+    monkeypatch.setattr(commit_module, "queue_mails", queue_then_crash)
+    with pytest.raises(RuntimeError, match="crashed"):
+        submit(booking_of(event))
+    assert kinds() == ["booked", "cancelled"]
+
+
+def queue_then_crash(outcomes: Sequence[Outcome | Refusal]) -> None:
+    queue_mails(outcomes)
+    assert kinds() == ["booked", "cancelled", "booked"]
+    raise RuntimeError("crashed before COMMIT")
+
+
+def test_three_bookings_are_queued_in_one_statement(
+    event: Event, django_assert_num_queries: NumQueries
+) -> None:
+    outcomes = [booked(book(event)) for _ in range(3)]
+    with transaction.atomic(), django_assert_num_queries(1):
+        queue_mails(outcomes)
+    assert [(job.task_name, job.status, job.args) for job in jobs()] == [
+        (
+            "reservations.notifications.jobs.send_booking_mail",
+            "todo",
+            {"booking_id": str(outcome.booking_id), "kind": "booked"},
+        )
+        for outcome in outcomes
+    ]
+
+
+def test_the_job_is_there(event: Event) -> None:
+    queue_mails([booked(book(event))])
+    app.perform_import_paths()
+    assert jobs()[0].task_name in app.tasks
+
+
+def test_a_cancelled_booking(event: Event) -> None:
+    outcome = booked(book(event))
+    cancelled = BookingCancelled(
+        outcome.booking_id, outcome.customer_email, outcome.created_at, outcome.items
+    )
+    queue_mails([cancelled])
+    assert [job.args["kind"] for job in jobs()] == ["cancelled"]
+
+
+def test_nothing_to_send_costs_nothing(event: Event, django_assert_num_queries: NumQueries) -> None:
+    outcome = booked(book(event))
+    silent: list[Outcome | Busy] = [
+        replace(outcome, replayed=True),
+        replace(outcome, customer_email=""),
+        Reserved(uuid7(), 1),
+        Busy(),
+    ]
+    with django_assert_num_queries(0):
+        queue_mails(silent)
+        queue_mails([])
+
+
+def test_a_transaction_that_is_rolled_back_queues_nothing(event: Event) -> None:
+    outcome = booked(book(event))
+    with transaction.atomic():
+        queue_mails([outcome])
+        assert len(jobs()) == 1
+        transaction.set_rollback(True)
+    assert jobs() == []
+
+
+def test_it_is_the_ledgers_transaction_in_a_worker_too(event: Event) -> None:
+    outcome = booked(book(event))
+    workers = PsycopgConnector(kwargs=connector_params())
+    with app.replace_connector(workers), transaction.atomic():
+        queue_mails([outcome])
+        transaction.set_rollback(True)
+    assert jobs() == []
+
+
+def test_a_job_does_not_say_who_booked(event: Event) -> None:
+    queue_mails([booked(book(event))])
+    assert EMAIL.lower() not in str([vars(job) for job in jobs()]).lower()
+
+
+def test_a_database_that_fails_is_told_like_by_any_other_statement(event: Event) -> None:
+    outcome = booked(book(event))
+    with second_connection() as other, setting("lock_timeout", "50ms"):
+        other.execute("LOCK TABLE procrastinate_jobs")
+        with pytest.raises(OperationalError):
+            queue_mails([outcome])

@@ -1,0 +1,46 @@
+"""``manage.py worker``: e-mails, the end of holds, and upkeep."""
+
+import asyncio
+import signal
+from types import FrameType
+from typing import Any, NoReturn
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ticketboss import first_run
+from ticketboss.embedded_postgres.install import EmbeddedPostgresError
+from ticketboss.server import STOPPING
+from ticketboss.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    """Run the jobs that the server has queued, and those that come round by the clock."""
+
+    help = "Send e-mails, release expired holds and keep house, until Ctrl-C or SIGTERM"
+
+    def handle(self, **options: Any) -> None:
+        """Work until told to stop."""
+        for number in STOPPING:
+            signal.signal(number, self._leave)  # Until the worker takes it.
+        if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
+            log.warning("worker.no_mail_server", meaning="e-mails go nowhere; set EMAIL_URL")
+        with first_run.running_database():
+            asyncio.run(Worker(_reach_database).run())
+            first_run.disconnect()
+
+    def _leave(self, number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(0)
+
+
+def _reach_database() -> None:
+    cluster = first_run.embedded_cluster()
+    try:
+        if cluster:
+            cluster.start()
+    except EmbeddedPostgresError as error:
+        raise CommandError(str(error)) from error
+    first_run.reach_database()
