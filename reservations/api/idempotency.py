@@ -13,7 +13,13 @@ from reservations.ledger import Retry, refuse_reuse
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
-_QUOTED = re.compile(r'"(?:[ !#-\[\]-~]|\\["\\])*"')
+_UNIT = r'(?:[ !#-\[\]-~]|\\["\\])'
+_QUOTED = re.compile(rf'"{_UNIT}*"')
+KEY_PATTERN = (
+    rf"^[ \t]*(?:[!#-~](?:[ -~]{{0,{MAX_LENGTH - 2}}}[!-~])?"
+    rf'|"{_UNIT}{{1,{MAX_LENGTH}}}")[ \t]*$'
+)
+"""What ``parse_key`` accepts, as a regular expression for clients."""
 
 
 class RetrySafe(ViewSet):
@@ -59,7 +65,7 @@ def parse_key(header: str) -> str:
         InvalidKey: it is empty, too long, or not printable.
     """
     length, unprintable, half_quoted = InvalidKey.FAULTS
-    key = header.strip()
+    key = header.strip(" \t")
     if _QUOTED.fullmatch(key):
         key = re.sub(r"\\(.)", r"\1", key[1:-1])
     elif key.startswith('"'):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from reservations import errors
 from reservations.api.body import PayloadTooLarge
 from reservations.api.errors import handle
-from reservations.api.idempotency import InvalidKey
+from reservations.api.idempotency import KEY_PATTERN, InvalidKey
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
@@ -94,7 +94,7 @@ HEADERS = [
 IDEMPOTENCY_KEY = [
     OpenApiParameter(
         "Idempotency-Key",
-        {"type": "string", "pattern": "^[!#-~]{1,255}$"},
+        {"type": "string", "pattern": KEY_PATTERN},
         location="header",
         description="A name of yours for this request, 1 to 255 printable characters of ASCII, "
         "bare or as a quoted string. Sent again with the same path and JSON it has the same "
