@@ -1,5 +1,6 @@
 """What reservations and bookings have in common: found in many ways, cancelled in one."""
 
+from abc import abstractmethod
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -40,21 +41,21 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         {"held": "warning", "confirmed": "success", "cancelled": "danger", "expired": "default"}
     )
 
+    @abstractmethod
     def command(self, pk: UUID, by: str) -> Cancel | CancelBooking:
         """Return what the ledger is asked to do with one row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def live(self, ids: list[UUID]) -> QuerySet[_M]:
         """Return those of the rows that have seats to return."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seats(self, row: Any) -> int:
         """Return how many seats a row has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cells(self, row: Any) -> list[Any]:
         """Return what the question shows of a row."""
-        raise NotImplementedError
 
     def foreseen(self, row: _M) -> Refusal | None:
         """Return the refusal that can be told before anybody asks the ledger."""

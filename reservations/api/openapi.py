@@ -128,12 +128,15 @@ MALFORMED = [
     exceptions.ParseError("Request body must be a JSON object"),
     exceptions.ParseError("Request body ended before its Content-Length"),
 ]
-WRONG_KIND = [
+POST_REFUSALS = [
     PayloadTooLarge(),
     exceptions.UnsupportedMediaType("text/plain"),
     exceptions.UnsupportedMediaType("", detail="Request body must not be compressed"),
+    errors.IdempotencyKeyReused(),
+    errors.Busy(),
+    errors.OutcomeUnknown(),
 ]
-"""What is answered to a body that is not looked into."""
+"""What any POST may be answered, whatever it asks for."""
 
 NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already; no body")}
 

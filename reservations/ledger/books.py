@@ -119,13 +119,14 @@ class Books:
             )
             for booking in new
         )
-        cancelled = [booking.id for booking in known]
-        Booking.objects.filter(pk__in=cancelled).update(status=Booking.Status.CANCELLED)
+        if known:
+            cancelled = [booking.id for booking in known]
+            Booking.objects.filter(pk__in=cancelled).update(status=Booking.Status.CANCELLED)
 
     def _write_reservations(self) -> None:
         new, known = _split(self._touched, self._stored)
         Reservation.objects.bulk_create(self._reservation(each) for each in new)
-        for status in (Reservation.Status.CONFIRMED, Reservation.Status.CANCELLED):
+        for status in {each.status for each in known}:  # confirmed, cancelled, or none
             changed = [each.id for each in known if each.status == status]
             Reservation.objects.filter(pk__in=changed).update(status=status, expires_at=None)
 

@@ -14,7 +14,7 @@ from reservations.api.openapi import (
     KEY_FAULTS,
     MALFORMED,
     NOT_MODIFIED,
-    WRONG_KIND,
+    POST_REFUSALS,
     location,
     refusals,
 )
@@ -145,10 +145,7 @@ RESERVE = extend_schema(
             errors.NotEnoughSeats(requested=3, available_seats=2),
             errors.VersionConflict(version=15),
             errors.PreconditionFailed(version=15),
-            *WRONG_KIND,
-            errors.IdempotencyKeyReused(),
-            errors.Busy(),
-            errors.OutcomeUnknown(),
+            *POST_REFUSALS,
         ),
     },
 )
@@ -200,10 +197,7 @@ CONFIRM = extend_schema(
             *KEY_FAULTS,
             errors.ReservationNotFound(),
             errors.HoldExpired(),
-            *WRONG_KIND,
-            errors.IdempotencyKeyReused(),
-            errors.Busy(),
-            errors.OutcomeUnknown(),
+            *POST_REFUSALS,
         ),
     },
 )

@@ -23,7 +23,7 @@ from reservations.api.openapi import (
     KEY_FAULTS,
     MALFORMED,
     NOT_MODIFIED,
-    WRONG_KIND,
+    POST_REFUSALS,
     location,
 )
 from reservations.api.v1.errors import handle
@@ -258,10 +258,7 @@ BOOK = extend_schema(
             *KEY_FAULTS,
             _UNKNOWN_EVENT,
             errors.InsufficientSeats((errors.Shortage(DEFAULT_EVENT, 3, 2),)),
-            *WRONG_KIND,
-            errors.IdempotencyKeyReused(),
-            errors.Busy(),
-            errors.OutcomeUnknown(),
+            *POST_REFUSALS,
         ),
     },
 )
@@ -297,10 +294,7 @@ CANCEL_BOOKING = extend_schema(
             *KEY_FAULTS,
             errors.BookingNotFound(),
             errors.BookingAlreadyCancelled(),
-            *WRONG_KIND,
-            errors.IdempotencyKeyReused(),
-            errors.Busy(),
-            errors.OutcomeUnknown(),
+            *POST_REFUSALS,
         ),
     },
 )
