@@ -3,7 +3,6 @@
 Nothing here knows HTTP; ``reservations.api.errors`` maps each class to a status.
 """
 
-import inspect
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +16,7 @@ class Refusal(Exception):
     @classmethod
     def sentence(cls) -> str:
         """Return what a caller reads."""
-        return inspect.getdoc(cls) or cls.__name__
+        return cls.__doc__ or cls.__name__
 
     def __str__(self) -> str:
         return self.sentence()

@@ -15,6 +15,11 @@ LOCK_WAIT_SECONDS = Histogram(
 )
 TRANSACTION_SECONDS = Histogram(
     "ticketboss_transaction_seconds",
-    "From asking for a connection until COMMIT was answered",
+    "From the first statement until COMMIT was answered",
     buckets=_SECONDS,
+)
+BATCH_COMMANDS = Histogram(
+    "ticketboss_batch_commands",
+    "Commands that shared a transaction",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
 )

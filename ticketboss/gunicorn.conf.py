@@ -1,15 +1,27 @@
 """How gunicorn serves TicketBoss: ``gunicorn --config ticketboss/gunicorn.conf.py``.
 
-What an operator changes comes from the environment (README.md); what is fixed has its reason here.
+What an operator changes comes from the environment (README.md); what is fixed has its reason here
+or in docs/decisions/0010-greenlets.md.
 """
 
+from gevent import monkey
+
+# Before anything else: psycopg looks once, when it is imported, how it has to wait.
+monkey.patch_all()
+
+import gc
 import os
 import shutil
 import tempfile
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
+import gevent
+import psycopg.waiting
 from django.conf import settings
+from gevent.server import StreamServer
+from gunicorn.glogging import Logger
+from gunicorn.workers import ggevent
 
 from ticketboss.wire_errors import answer_in_json
 
@@ -17,8 +29,8 @@ answer_in_json()
 wsgi_app = "ticketboss.wsgi:application"
 bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY
-worker_class = "gthread"
-threads = settings.WEB_THREADS
+worker_class = "gevent"
+worker_connections = settings.WEB_CONNECTIONS
 # Whose X-Forwarded-Proto is believed.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 keepalive = 5
@@ -32,12 +44,51 @@ control_socket_disable = True
 reload_extra_files = [str(path) for path in settings.BASE_DIR.glob("*/templates/**/*.html")]
 logconfig_dict = settings.LOGGING
 
+
+class _Logger(Logger):
+    """gunicorn's, without the line for each request that it makes even if nobody reads it."""
+
+    def access(self, *args):
+        """Say nothing: ticketboss.request_id has told of it."""
+
+
+logger_class = _Logger
+
+
+class _Server(StreamServer):
+    # gunicorn sets 1, so that the n-th who arrives at a busy worker waits for n turns of its loop.
+    # With many, one worker takes all that arrive together.
+    max_accept = property(lambda self: 4, lambda self, value: None)
+
+
+ggevent.StreamServer = _Server
+
 # Where the workers write their metrics, for whichever of them is asked for the sum. A master that
 # SIGUSR2 starts inherits this one's environment, but not its folder.
 _owner = str(os.getpid())
 if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
     os.environ["TICKETBOSS_METRICS_OWNER"] = _owner
+
+
+def post_worker_init(worker):
+    """Look whether waiting for the database lets others work; spare what stays from collection."""
+    assert psycopg.waiting.wait.__name__ != "wait_c", "psycopg was imported before gevent's patch"
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
+
+
+def pre_request(worker, req):
+    """Let others have their turn: a client that is quick could keep a worker to itself."""
+    gevent.sleep(0)
+
+
+def worker_exit(server, worker):
+    """Close the connections while there is still a loop to do it in."""
+    from django.db import connection
+
+    connection.close_pool()
 
 
 def child_exit(server, worker):

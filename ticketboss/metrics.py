@@ -16,6 +16,7 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
     CollectorRegistry,
+    Counter,
     Histogram,
     generate_latest,
 )
@@ -33,6 +34,9 @@ _JOB_STATUSES = ("todo", "doing", "failed")
 # What comes through a proxy has the proxy's address, whoever asks.
 _OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
+TURNED_AWAY = Counter(
+    "ticketboss_turned_away", "Requests that were answered 503 since too many were in flight"
+)
 REQUEST_SECONDS = Histogram(
     "ticketboss_request_seconds", "HTTP requests, by method and status", ["method", "status"]
 )

@@ -30,7 +30,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Carry out the request under its id."""
-        request_id = request_id_for(request.headers.get("X-Request-ID", ""))
+        request_id = request_id_for(request.META.get("HTTP_X_REQUEST_ID", ""))
         started = perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
@@ -52,5 +52,5 @@ class RequestIdMiddleware:
 
 def _forwarded(request: HttpRequest) -> dict[str, str]:
     """Return who the client is by what a proxy says, if one does."""
-    sent = request.headers.get("X-Forwarded-For")
+    sent = request.META.get("HTTP_X_FORWARDED_FOR")
     return {"forwarded_for": sent[:200]} if sent else {}

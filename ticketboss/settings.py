@@ -92,12 +92,17 @@ try:
     HOST = env.str("HOST", "127.0.0.1", validate=Length(min=1))
     PORT = env.int("PORT", 8000, validate=Range(1, 65535))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
-    WEB_THREADS = env.int("WEB_THREADS", 16, validate=Range(1, 1024))
+    WEB_CONNECTIONS = env.int("WEB_CONNECTIONS", 1000, validate=Range(1, 100_000))
+    MAX_REQUESTS = env.int("MAX_REQUESTS", 512, validate=Range(1, 100_000))
     TICKETBOSS_HOME = Path(env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"))).absolute()
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
     DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 8, validate=Range(1, 1000))
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
+    GROUP_COMMIT = env.bool("GROUP_COMMIT", True)
+    MAX_BATCH = env.int("MAX_BATCH", 256, validate=Range(1, 10_000))
+    MAX_QUEUE = env.int("MAX_QUEUE", 1024, validate=Range(1, 100_000))
+    QUEUE_TIMEOUT = env.float("QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60))
     LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
     FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=_are_proxies)
@@ -219,11 +224,11 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "ticketboss.csp.PagePolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "ticketboss.box_office.AdminSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "ticketboss.box_office.AdminAuthenticationMiddleware",
+    "ticketboss.box_office.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "ticketboss.unavailable.UnavailableMiddleware",
 ]
@@ -246,7 +251,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["reservations.api.body.JSONObjectParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["reservations.api.body.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reservations.api.body.AlwaysFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reservations.api.errors.handle",

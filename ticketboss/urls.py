@@ -9,10 +9,10 @@ from reservations.api import errors
 from ticketboss.metrics import metrics
 
 urlpatterns = [
+    path("", include("reservations.api.urls")),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     re_path(r"^metrics/?\Z", metrics),
-    path("", include("reservations.api.urls")),
     # Also while debugging, when Django would show its own page to everybody.
     re_path("", csrf_exempt(errors.not_found)),
 ]

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import structlog
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 if TYPE_CHECKING:
@@ -16,28 +17,45 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 django = get_wsgi_application()
 
 from reservations.api.body import MAX_BODY_BYTES  # noqa: E402 (needs the settings)
+from ticketboss.door import Door  # noqa: E402
 from ticketboss.request_id import request_id_for  # noqa: E402
 
 log = structlog.get_logger(__name__)
+_door = Door(settings.MAX_REQUESTS)
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer one request, also one that Django cannot even read."""
+    """Answer one request, also one that Django cannot even read, or that is one too many."""
     try:
         _require_path(environ)
-        _read_chunks(environ)
-        return django(environ, start_response)
+        if refused := _door.refusal(environ["PATH_INFO"]):
+            return _answer(
+                environ, start_response, "503 Service Unavailable", refused.body, refused.headers
+            )
+        _read_body(environ)
+        with _door.entered():
+            return django(environ, start_response)
     except Exception as error:
         # Django answers whatever goes wrong once it has made a request of it.
         log.warning("wsgi.unreadable_request", reason=repr(error))
         body = b'{"error":"Bad request","code":"invalid"}'
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-            ("X-Request-ID", request_id_for(environ.get("HTTP_X_REQUEST_ID", ""))),
-        ]
-        start_response("400 Bad Request", headers)
-        return [body]
+        return _answer(environ, start_response, "400 Bad Request", body, {})
+
+
+def _answer(
+    environ: "WSGIEnvironment",
+    start_response: "StartResponse",
+    status: str,
+    body: bytes,
+    headers: dict[str, str],
+) -> Iterable[bytes]:
+    headers |= {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Request-ID": request_id_for(environ.get("HTTP_X_REQUEST_ID", "")),
+    }
+    start_response(status, list(headers.items()))
+    return [body]
 
 
 def _require_path(environ: "WSGIEnvironment") -> None:
@@ -46,11 +64,16 @@ def _require_path(environ: "WSGIEnvironment") -> None:
         raise ValueError(environ["PATH_INFO"])
 
 
-def _read_chunks(environ: "WSGIEnvironment") -> None:
-    """Read a body that is sent in chunks: Django takes one without a Content-Length for empty.
+def _read_body(environ: "WSGIEnvironment") -> None:
+    """Read the body before the request counts: a slow client keeps nobody else out.
 
-    As much as may be accepted, and a byte more to tell that it is too long.
+    Of one that is sent in chunks, which Django takes for empty, as much as may be accepted and a
+    byte more to tell that it is too long. What is longer by its own account is left to Django.
     """
-    if "HTTP_TRANSFER_ENCODING" in environ:
-        body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
-        environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    chunked = "HTTP_TRANSFER_ENCODING" in environ
+    length = MAX_BODY_BYTES + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
+    if chunked or 0 < length <= MAX_BODY_BYTES:
+        body = environ["wsgi.input"].read(length)
+        environ["wsgi.input"] = BytesIO(body)
+        if chunked:
+            environ["CONTENT_LENGTH"] = str(len(body))

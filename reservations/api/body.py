@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any
 
+import orjson
 from django.http import UnreadablePostError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -42,16 +43,14 @@ class JSONObjectParser(BaseParser):
             ParseError: the body is no JSON object.
         """
         request: Request = (parser_context or {})["request"]
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise UnsupportedMediaType("", detail="Request body must not be compressed")
         length = int(request.META.get("CONTENT_LENGTH") or 0)
         if length > MAX_BODY_BYTES:
             raise PayloadTooLarge
         try:
             received = stream.read()
-            body = json.loads(
-                received.decode("utf-8"), parse_int=_bounded_int, parse_constant=_refuse
-            )
+            body = _decoder.decode(received.decode("utf-8"))
         except (ValueError, RecursionError, UnreadablePostError) as error:
             raise ParseError("Request body must be valid JSON in UTF-8") from error
         if len(received) < length:
@@ -59,6 +58,23 @@ class JSONObjectParser(BaseParser):
         if not isinstance(body, dict):
             raise ParseError("Request body must be a JSON object")
         return body
+
+
+class JSONRenderer(BaseRenderer):
+    """Render compact JSON in UTF-8."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        """Return ``data`` as JSON; nothing for None."""
+        return b"" if data is None else orjson.dumps(data)
 
 
 class AlwaysFirst(BaseContentNegotiation):
@@ -86,3 +102,7 @@ def _bounded_int(digits: str) -> int:
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
+
+
+# orjson takes integers over 64 bits for floats, and lone surrogates for no JSON.
+_decoder = json.JSONDecoder(parse_int=_bounded_int, parse_constant=_refuse)

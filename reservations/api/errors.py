@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import structlog
@@ -136,10 +137,12 @@ def _faults(detail: Any, path: str = "") -> Iterator[Body]:
         yield from ({"path": path, "message": str(message)} for message in detail)
 
 
+@cache
 def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
+@cache
 def _camel_case(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)

@@ -14,7 +14,7 @@ from reservations.models import Event
 def respond(request: Request, event: Event, body: Any) -> Response:
     """Return ``body`` with the event's tag, or 304 to who has it already."""
     tag = f'"{event.slug}-{event.version}"'
-    known = parse_etags(request.headers.get("If-None-Match", ""))
+    known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     # Weakly compared: RFC 9110, 13.1.2.
     if known == ["*"] or tag in {each.removeprefix("W/") for each in known}:
         return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
@@ -23,9 +23,11 @@ def respond(request: Request, event: Event, body: Any) -> Response:
 
 def versions_asked_for(request: Request, slug: str) -> frozenset[int] | None:
     """Return the versions of the event ``slug`` that ``If-Match`` allows; None if it allows any."""
-    header = request.headers.get("If-Match")
-    tags = parse_etags(header or "")
-    if header is None or tags == ["*"]:
+    header = request.META.get("HTTP_IF_MATCH")
+    if header is None:
+        return None
+    tags = parse_etags(header)
+    if tags == ["*"]:
         return None
     # Strongly compared: a weak tag matches nothing (RFC 9110, 13.1.1).
     strong = re.compile(rf'"{re.escape(slug)}-(0|[1-9][0-9]{{0,18}})"')

@@ -12,6 +12,7 @@ from reservations.api import etags
 from reservations.api.errors import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
+from reservations.api.translation import represent
 from reservations.models import DEFAULT_EVENT
 
 
@@ -38,6 +39,6 @@ class HomeView(APIView):
         if wants_page(request):
             response = render(request, "reservations/home.html", {"event": event})
         else:
-            response = etags.respond(request, event, SummarySerializer(event).data)
+            response = etags.respond(request, event, represent(SummarySerializer, event))
         patch_vary_headers(response, ["Accept"])
         return response

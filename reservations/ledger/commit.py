@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import get_args
+from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
@@ -16,18 +15,15 @@ from reservations.ledger.lock import lock_events
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import Outcome
 from reservations.ledger.retries import Claims
-from reservations.metrics import COMMANDS, TRANSACTION_SECONDS
+from reservations.ledger.script import Script
+from reservations.metrics import TRANSACTION_SECONDS
 from reservations.models import Change, IdempotencyRecord
 
 log = structlog.get_logger(__name__)
 
 # A lock, statement or pool timeout, a deadlock, a refused or lost connection are operational
 # errors; a connection ended for idling in its transaction, or one to a standby, an internal one.
-_UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
-
-# From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
-for _command, _outcome in product(get_args(Command), (Busy, OutcomeUnknown)):
-    COMMANDS.labels(_command.__name__, _outcome.__name__)
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
 
 
 def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
@@ -37,54 +33,49 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         Busy: the database was not to be had in time; certainly nothing was changed.
         OutcomeUnknown: it was lost during COMMIT and could not be asked since.
     """
-    try:
-        with TRANSACTION_SECONDS.time():
-            outcomes = _transact(batch)
-    except Refusal as refusal:
-        _count(batch, [refusal] * len(batch))
-        raise
-    _count(batch, outcomes)
-    return outcomes
-
-
-def _count(batch: Sequence[Command], outcomes: Sequence[Outcome | Refusal]) -> None:
-    for command, outcome in zip(batch, outcomes, strict=True):
-        replayed = getattr(outcome, "replayed", False)
-        label = "Replayed" if replayed else type(outcome).__name__
-        COMMANDS.labels(type(command).__name__, label).inc()
-
-
-@dataclass(frozen=True, slots=True)
-class _Witness:
-    """A row that is there if and only if its transaction committed, and the events it locked."""
-
-    row: Change | IdempotencyRecord
-    event_pks: Sequence[int]
-
-
-def _transact(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     witness = None
     committing = False
+    outermost = not connection.in_atomic_block  # A test may have one of its own around it.
     try:
-        with transaction.atomic(durable=True):
-            outcomes, witness = _carry_out(batch)
+        with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
+            claims, books, outcomes = _decide(batch)
+            witness = _witness(claims, books)
             committing = True
-    except _UNAVAILABLE as error:
+            claims.write()
+            queue_mails(outcomes)
+            script = Script()
+            books.write(script)
+            if outermost:
+                script.commit()
+            script.run()
+    except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))
         if not committing or not _took_effect(witness):
             raise Busy from error
     return outcomes
 
 
-def _carry_out(batch: Sequence[Command]) -> tuple[list[Outcome | Refusal], _Witness | None]:
+def _decide(batch: Sequence[Command]) -> tuple[Claims, Books, list[Outcome | Refusal]]:
     claims = Claims(batch)
     books = Books([command for command in batch if claims.recall(command) is None])
-    outcomes = [_answer(books, claims, command) for command in batch]
-    books.write()
-    claims.write()
-    queue_mails(outcomes)
-    written: list[Change | IdempotencyRecord] = [*books.changes[:1], *claims.written[:1]]
-    return outcomes, _Witness(written[0], books.event_pks) if written else None
+    return claims, books, [_answer(books, claims, command) for command in batch]
+
+
+@dataclass(frozen=True, slots=True)
+class _Witness:
+    """A row that is there if and only if its transaction committed, and the events it locked."""
+
+    table: type[Change | IdempotencyRecord]
+    pk: UUID
+    event_pks: Sequence[int]
+
+
+def _witness(claims: Claims, books: Books) -> _Witness | None:
+    if books.first_change:
+        return _Witness(Change, books.first_change, books.event_pks)
+    if claims.written:
+        return _Witness(IdempotencyRecord, claims.written[0].pk, books.event_pks)
+    return None
 
 
 def _answer(books: Books, claims: Claims, command: Command) -> Outcome | Refusal:
@@ -113,8 +104,7 @@ def _took_effect(witness: _Witness | None) -> bool:
         connection.close()
         with transaction.atomic(durable=True):
             lock_events(pks=witness.event_pks[:1])
-            return type(witness.row).objects.filter(pk=witness.row.pk).exists()
-    except _UNAVAILABLE as error:
-        table = type(witness.row).__name__
-        log.exception("ledger.outcome_unknown", row=f"{table} {witness.row.pk}")
+            return witness.table.objects.filter(pk=witness.pk).exists()
+    except UNAVAILABLE as error:
+        log.exception("ledger.outcome_unknown", row=f"{witness.table.__name__} {witness.pk}")
         raise OutcomeUnknown from error

@@ -44,12 +44,14 @@ class Released(NamedTuple):
     seats: int
 
 
-def release_expired_holds(*, event_pks: Collection[int], now: datetime) -> list[Released]:
+def release_expired_holds(*, event_pks: Collection[int], now: datetime | None) -> list[Released]:
     """Give back the seats of all holds of locked events that ended by ``now``.
 
     Writes the reservations and the changes, one version for each; the events' own rows are still
     to be written.
     """
+    if not event_pks:
+        return []
     with connection.cursor() as cursor:
         cursor.execute(_RELEASE, {"events": list(event_pks), "now": now})
         return [Released(*row) for row in cursor.fetchall()]

@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from reservations.ledger.commands import Book, Cancel, CancelBooking, Command, Confirm
-from reservations.ledger.state import BookingState, EventState, ReservationState
-from reservations.models import Booking, Event, Reservation
+from reservations.ledger.state import BookingState, ReservationState
+from reservations.models import Booking, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,14 @@ def wanted_by(batch: Sequence[Command]) -> Wanted:
     )
 
 
+def events_of(command: Command) -> list[str]:
+    """Return the slugs of the events that ``command`` names, or whose reservation it names."""
+    if isinstance(command, Cancel | Confirm):
+        reservations = Reservation.objects.filter(pk=command.reservation_id)
+        return list(reservations.values_list("event__slug", flat=True))
+    return list(_slugs(command))
+
+
 def _slugs(command: Command) -> Iterable[str]:
     match command:
         case Book():
@@ -66,19 +74,6 @@ def _rows(
 ) -> QuerySet[Reservation, Reservation]:
     named = Q(pk__in=reservation_ids) | Q(booking__in=booking_ids)
     return Reservation.objects.filter(named).order_by()
-
-
-def event_state(event: Event) -> EventState:
-    """Return the numbers of ``event``."""
-    return EventState(
-        slug=event.slug,
-        total_seats=event.total_seats,
-        available_seats=event.available_seats,
-        held_seats=event.held_seats,
-        reservation_count=event.reservation_count,
-        version=event.version,
-        name=event.name,
-    )
 
 
 def reservations(wanted: Wanted, slugs: Mapping[int, str]) -> dict[UUID, ReservationState]:

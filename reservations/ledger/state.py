@@ -20,6 +20,7 @@ class EventState:
     reservation_count: int = 0
     version: int = 0
     name: str = ""
+    id: int = 0
     details: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -34,7 +35,6 @@ class ReservationState:
     partner: str = ""
     booking_id: UUID | None = None
     created_at: datetime | None = None
-    """None while it is not stored and the database shall set it."""
     expires_at: datetime | None = None
 
 
@@ -51,10 +51,7 @@ class BookingState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """All that a command's decision may depend on.
-
-    ``now`` is there whenever it matters: for holds and for bookings.
-    """
+    """All that a command's decision may depend on; there is a time if there is an event."""
 
     events: Mapping[str, EventState]
     reservations: Mapping[UUID, ReservationState]

@@ -4,9 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
+from unittest.mock import patch
 
 import psycopg
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.test.utils import CaptureQueriesContext
 
 from reservations.models import Event
 
@@ -31,14 +34,33 @@ def locked(event: Event) -> Iterator[None]:
 
 @contextmanager
 def setting(name: str, value: str) -> Iterator[None]:
-    """Change a setting of this thread's database session."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET {name} = '{value}'")
-    try:
+    """Change a setting of every database session that is used meanwhile."""
+    original = DatabaseWrapper.init_connection_state
+
+    def init_connection_state(self: DatabaseWrapper) -> None:
+        original(self)
+        with self.cursor() as cursor:
+            cursor.execute(f"SET {name} = '{value}'")
+
+    connection.close()
+    with patch.object(DatabaseWrapper, "init_connection_state", init_connection_state):
         yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"RESET {name}")
+    connection.close()
+    connections[DEFAULT_DB_ALIAS].close_pool()  # type: ignore[attr-defined]
+
+
+def verbs(queries: CaptureQueriesContext) -> list[list[str]]:
+    """Return the first word of each statement, grouped by round trip."""
+    return [[statement.split()[0] for statement in query["sql"].split(";")] for query in queries]
+
+
+# What a transaction that sells sends; the last is Django's, and goes nowhere.
+SALE = [
+    ["BEGIN"],
+    ["SET", "SELECT", "SELECT"],  # the lock, the clock
+    ["UPDATE", "INSERT", "INSERT", "COMMIT"],
+    ["COMMIT"],
+]
 
 
 def wait_for_a_waiter(waiters: int = 1) -> None:

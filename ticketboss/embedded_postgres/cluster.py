@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from psycopg import sql
@@ -132,7 +132,7 @@ class Cluster:
         try:
             self.install.make_folder(self.install.home)
             with (self.install.home / "lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                _take(lock)
                 yield
         except OSError as error:
             raise EmbeddedPostgresError(
@@ -226,3 +226,14 @@ class Cluster:
                 output.seek(0)
                 said = " ".join(output.read().split())
                 raise EmbeddedPostgresError(f"{program} failed: {said or error}") from error
+
+
+def _take(lock: IO[str]) -> None:
+    # Not by a call that blocks: the holder may be a greenlet of this very process.
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return

@@ -20,6 +20,7 @@ from reservations.api.reservations.serializers import (
     SummarySerializer,
     parse_reservation_id,
 )
+from reservations.api.translation import parse, represent
 from reservations.ledger import Cancel, Confirm, Reserve, submit
 from reservations.models import DEFAULT_EVENT
 
@@ -37,14 +38,12 @@ class SummaryViewSet(RetrySafe):
     def list(self, request: Request) -> Response:
         """Show the figures of the event that ``?eventId=`` names."""
         event = queries.get_event(request.query_params.get("eventId", DEFAULT_EVENT))
-        return etags.respond(request, event, SummarySerializer(event).data)
+        return etags.respond(request, event, represent(SummarySerializer, event))
 
     @openapi.RESERVE
     def create(self, request: Request) -> Response:
         """Reserve or hold seats, or refuse at once."""
-        body = ReservationRequest(data=request.data)
-        body.is_valid(raise_exception=True)
-        wanted = body.validated_data
+        wanted = parse(ReservationRequest, request.data)
         reserved = submit(
             Reserve(
                 **wanted,
@@ -55,7 +54,7 @@ class SummaryViewSet(RetrySafe):
         )
         location = f"{request.path.rstrip('/')}/{reserved.reservation_id}"
         return Response(
-            ReservedSerializer(reserved).data,
+            represent(ReservedSerializer, reserved),
             status=status.HTTP_201_CREATED,
             headers={"Location": location, **replayed(reserved)},
         )
@@ -76,7 +75,7 @@ class ReservationViewSet(RetrySafe):
     def retrieve(self, request: Request, reservation_id: str) -> Response:
         """Show the reservation, whatever its status."""
         reservation = queries.get_reservation(self.reservation_id)
-        return Response(ReservationSerializer(reservation).data)
+        return Response(represent(ReservationSerializer, reservation))
 
     @openapi.CONFIRM
     def confirm(self, request: Request, reservation_id: str) -> Response:
@@ -84,7 +83,7 @@ class ReservationViewSet(RetrySafe):
         confirmed = submit(
             Confirm(reservation_id=self.reservation_id, actor=ACTOR, retry=self.retry)
         )
-        return Response(ConfirmedSerializer(confirmed).data, headers=replayed(confirmed))
+        return Response(represent(ConfirmedSerializer, confirmed), headers=replayed(confirmed))
 
     @openapi.CANCEL
     def destroy(self, request: Request, reservation_id: str) -> Response:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from reservations.api.fields import Integer, QueryInteger, Text
+from reservations.api.translation import parse
 from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from reservations.ledger import BookingItem
 from reservations.models import Booking
@@ -101,19 +102,25 @@ class Items(serializers.ListField):
             self.fail("invalid")
         if not data:
             self.fail("required")
-        # Of null, a serializer says that there is no data; of an array, that it is no object.
-        items = [ItemRequest(data=[] if each is None else each) for each in data]
-        faults: dict[str, Any] = {
-            str(number): _under_its_own_path(item.errors)
-            for number, item in enumerate(items)
-            if not item.is_valid()
-        }
+        items, faults = _parse_items(data)
         whole = [self.error_messages[name] for name in _faults_of_the_whole(data)]
         if whole:
             faults[""] = whole
         if faults:
             raise ValidationError(faults)
-        return [BookingItem(**item.validated_data) for item in items]
+        return items
+
+
+def _parse_items(data: list[Any]) -> tuple[list[BookingItem], dict[str, Any]]:
+    items: list[BookingItem] = []
+    faults: dict[str, Any] = {}
+    for number, each in enumerate(data):
+        try:
+            # Of null, a serializer says that there is no data; of an array, that it is no object.
+            items.append(BookingItem(**parse(ItemRequest, [] if each is None else each)))
+        except ValidationError as error:
+            faults[str(number)] = _under_its_own_path(error.detail)
+    return items, faults
 
 
 def _under_its_own_path(faults: Any) -> Any:

@@ -14,6 +14,7 @@ from reservations import queries
 from reservations.api import etags
 from reservations.api.errors import replayed
 from reservations.api.idempotency import RetrySafe
+from reservations.api.translation import parse, represent, represent_all
 from reservations.api.v1 import openapi
 from reservations.api.v1.errors import handle
 from reservations.api.v1.pagination import PageQuery, paginate
@@ -46,23 +47,23 @@ class EventViewSet(V1ViewSet):
     @openapi.LIST_EVENTS
     def list(self, request: Request) -> Response:
         """Show a page of events, by date."""
-        query = _parse(PageQuery, request)
+        query = _parse_query(PageQuery, request)
         events, pagination = paginate(queries.get_events(), **query)
-        return Response({"data": EventSerializer(events, many=True).data, "pagination": pagination})
+        return Response({"data": represent_all(EventSerializer, events), "pagination": pagination})
 
     @openapi.RETRIEVE_EVENT
     def retrieve(self, request: Request, event_id: str) -> Response:
         """Show one event."""
         event = queries.get_event(event_id)
-        return etags.respond(request, event, {"data": EventSerializer(event).data})
+        return etags.respond(request, event, {"data": represent(EventSerializer, event)})
 
     @openapi.LIST_CHANGES
     def changes(self, request: Request, event_id: str) -> Response:
         """Show what happened to the event after a version."""
-        query = _parse(ChangesQuery, request)
+        query = _parse_query(ChangesQuery, request)
         changes = queries.get_changes(queries.get_event(event_id), **query)
         last = changes[-1].version if changes else query["after"]
-        return Response({"data": ChangeSerializer(changes, many=True).data, "next": last})
+        return Response({"data": represent_all(ChangeSerializer, changes), "next": last})
 
 
 class BookingsViewSet(V1ViewSet):
@@ -71,35 +72,32 @@ class BookingsViewSet(V1ViewSet):
     @openapi.LIST_BOOKINGS
     def list(self, request: Request) -> Response:
         """Show a page of bookings, newest first."""
-        query = _parse(BookingsQuery, request)
+        query = _parse_query(BookingsQuery, request)
         bookings = queries.get_bookings(
             email=query.get("email"),
             status=STATUSES.get(query.get("status", "")),
             event=query.get("eventId"),
         )
         found, pagination = paginate(bookings, page=query["page"], limit=query["limit"])
-        return Response(
-            {"data": BookingSerializer(found, many=True).data, "pagination": pagination}
-        )
+        return Response({"data": represent_all(BookingSerializer, found), "pagination": pagination})
 
     @openapi.BOOK
     def create(self, request: Request) -> Response:
         """Book all items, or none."""
         if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
             raise ParseError("Request body must be a JSON object")
-        body = BookingRequest(data=request.data)
-        body.is_valid(raise_exception=True)
+        wanted = parse(BookingRequest, request.data)
         booked = submit(
             Book(
-                customer_email=body.validated_data["customer_email"],
-                items=tuple(body.validated_data["items"]),
+                customer_email=wanted["customer_email"],
+                items=tuple(wanted["items"]),
                 actor=ACTOR,
                 retry=self.retry,
             )
         )
         location = f"{request.path.rstrip('/')}/{booked.booking_id}"
         return Response(
-            {"data": BookedSerializer(booked).data},
+            {"data": represent(BookedSerializer, booked)},
             status=status.HTTP_201_CREATED,
             headers={"Location": location, **replayed(booked)},
         )
@@ -112,7 +110,7 @@ class BookingViewSet(V1ViewSet):
     def retrieve(self, request: Request, booking_id: str) -> Response:
         """Show the booking, whatever its status."""
         booking = queries.get_booking(_parse_booking_id(booking_id))
-        return Response({"data": BookingSerializer(booking).data})
+        return Response({"data": represent(BookingSerializer, booking)})
 
     @openapi.CANCEL_BOOKING
     def cancel(self, request: Request, booking_id: str) -> Response:
@@ -120,14 +118,14 @@ class BookingViewSet(V1ViewSet):
         cancelled = submit(
             CancelBooking(booking_id=_parse_booking_id(booking_id), actor=ACTOR, retry=self.retry)
         )
-        return Response({"data": BookedSerializer(cancelled).data}, headers=replayed(cancelled))
+        return Response(
+            {"data": represent(BookedSerializer, cancelled)}, headers=replayed(cancelled)
+        )
 
 
-def _parse(query: type[PageQuery] | type[ChangesQuery], request: Request) -> dict[str, Any]:
+def _parse_query(query: type[PageQuery] | type[ChangesQuery], request: Request) -> dict[str, Any]:
     # As a plain dictionary: of an HTML form, DRF would take an empty value for none.
-    parsed = query(data=request.query_params.dict())
-    parsed.is_valid(raise_exception=True)
-    return dict(parsed.validated_data)
+    return parse(query, request.query_params.dict())
 
 
 def _parse_booking_id(text: str) -> UUID:

@@ -172,7 +172,7 @@ def test_it_is_one_batch_outside_of_any_transaction(boss: Client, event: Event) 
     begin = max(number for number, sql in enumerate(statements[:lock]) if sql == "BEGIN")
     commit = next(n for n, sql in enumerate(statements) if n > lock and sql == "COMMIT")
     # Only the ledger's statements between the two.
-    assert all('"reservations_' in sql for sql in statements[begin + 1 : commit])
+    assert all("reservations_" in sql for sql in statements[begin + 1 : commit])
     assert not any("SAVEPOINT" in sql for sql in statements)
     assert_books(event, available=10, version=4, reservations=0)
     assert_books(other, available=10, version=2, reservations=0)

@@ -13,6 +13,8 @@ from rest_framework.test import APIClient
 
 from reservations.errors import Busy
 from reservations.ledger import Book, books, load, submit
+from reservations.ledger.lock import lock_events
+from reservations.ledger.state import EventState
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.concurrency.threads import run_together
@@ -75,18 +77,20 @@ def outcome_of(command: Book) -> str:
     return "booked"
 
 
+@pytest.mark.parametrize("group_commit", [False], indirect=True)
 def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: locked in the order of the request, opposite orders wait for each other."""
     first, second = EventFactory.create_batch(2)
     barrier = Barrier(2)
 
-    def lock_as_requested(*, slugs: Collection[str], pks: Collection[int]) -> list[Event]:
-        locked: list[Event] = []
+    def lock_as_requested(*, slugs: Collection[str], pks: Collection[int]) -> Any:
+        locked: list[EventState] = []
         for slug in slugs:
-            locked += Event.objects.filter(slug=slug).select_for_update(no_key=True)
+            found, now = lock_events(slugs=[slug])
+            locked += found
             if len(locked) == 1:
                 barrier.wait(timeout=30)
-        return locked
+        return locked, now
 
     def as_requested(batch: list[Book]) -> load.Wanted:
         slugs: Any = [item.event for item in batch[0].items]
@@ -167,14 +171,14 @@ def test_confirm_against_expiry_against_cancel_against_buyers(event: Event) -> N
     ("left", "code", "available", "reservations"), [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)]
 )
 def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
-    event: Event, left: str, code: int, available: int, reservations: int
+    *, event: Event, group_commit: bool, left: str, code: int, available: int, reservations: int
 ) -> None:
     """All confirm while somebody holds the lock; the hold ends before he lets go, or after."""
     held = hold(event, seats=10)
     with ThreadPoolExecutor(POOL) as pool, second_connection() as other:
         other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
         waiting = [pool.submit(in_a_thread, partial(confirm, held)) for _ in range(POOL)]
-        wait_for_a_waiter(POOL)
+        wait_for_a_waiter(1 if group_commit else POOL)
         other.execute(
             "UPDATE reservations_reservation SET expires_at = clock_timestamp() + %s::interval",
             [left],

@@ -1,11 +1,7 @@
 """The connection is lost at COMMIT: sold once or not at all, and never answered wrongly."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db import connections
 from rest_framework.test import APIClient
 
 from reservations.errors import OutcomeUnknown
@@ -16,30 +12,6 @@ from reservations.tests.factories import reserve
 from reservations.tests.ledger.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def reconnect() -> None:
-    wrapper = connections[DEFAULT_DB_ALIAS]
-    assert isinstance(wrapper, DatabaseWrapper)
-    wrapper.close()
-    wrapper.close_pool()
-
-
-@pytest.fixture
-def proxy(event: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy between this process and its database."""
-    wrapper = type(connections[DEFAULT_DB_ALIAS])
-    original = wrapper.get_connection_params
-    with Proxy(original(connections[DEFAULT_DB_ALIAS])) as proxy:
-
-        def through_proxy(self: DatabaseWrapper) -> dict[str, Any]:
-            return original(self) | {"host": "127.0.0.1", "port": proxy.port, "sslmode": "disable"}
-
-        with monkeypatch.context() as patch:
-            patch.setattr(wrapper, "get_connection_params", through_proxy)
-            reconnect()
-            yield proxy
-        reconnect()
 
 
 def test_committed_but_the_answer_was_lost(event: Event, proxy: Proxy) -> None:
