@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	&& { echo $$p; break; }; done)
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help run dev test test-matrix coverage lint typecheck watch format openapi requirements clean
+.PHONY: help run dev test test-matrix coverage lint typecheck watch format openapi bench requirements clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  make \1\t/' | expand -t 22
@@ -53,6 +53,9 @@ format: $(VENV)/.development  ## format the code and mend what can be mended
 
 openapi: $(VENV)/.development  ## write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+bench: $(VENV)/.runtime  ## measure how fast a hot event is sold, in some 8 minutes; ARGS=--quick tries it out
+	$(BIN)/python benchmarks/drop.py $(ARGS)
 
 requirements: $(VENV)/.development  ## pin requirements*.in anew, with hashes
 	for name in requirements requirements-dev; do \

@@ -122,7 +122,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         cluster = Cluster(Path(folder) / "home")
         times: dict[str, list[float]] = {}
-        with server(Path(folder) / "home") as (url, password):
+        with server(Path(folder) / "home") as (url, password, _):
             browser = log_in(url, password)
             with cluster.connect("ticketboss") as database:
                 # Without the foreign keys, which are checked row by row.

@@ -69,7 +69,7 @@ def main() -> None:
         Path(folder).chmod(0o755)
         cluster = Cluster(Path(folder) / "home")
         with (
-            server(Path(folder) / "home") as (url, _),
+            server(Path(folder) / "home") as (url, *_),
             cluster.connect("ticketboss") as database,
         ):
             database.execute(

@@ -6,29 +6,48 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from ticketboss.embedded_postgres.cluster import Cluster  # noqa: E402
 
-__all__ = ["Cluster", "server"]
+__all__ = ["Cluster", "Served", "environment", "server"]
+
+
+class Served(NamedTuple):
+    """A server that runs: its address, its first login's password, its process.
+
+    There is a login in development only, and only where the database is new.
+    """
+
+    url: str
+    password: str
+    pid: int
+
+
+def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a program of TicketBoss needs to work in ``home``."""
+    # A DATABASE_URL in .env may name a database that matters; what is set here wins.
+    own = {"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "DATABASE_URL": ""}
+    return own | dict(extra or {})
 
 
 @contextmanager
-def server(home: Path) -> Iterator[tuple[str, str]]:
-    """Serve without a worker; give the address and the first login's password."""
+def server(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """Serve without a worker, with ``extra`` in the environment."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    log = home.parent / "log"
+    log = home.parent / f"log-{port}"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", "--no-worker"],
             cwd=ROOT,
-            env={"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "PORT": str(port)},
+            env=environment(home, {"PORT": str(port), **(extra or {})}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -36,10 +55,10 @@ def server(home: Path) -> Iterator[tuple[str, str]]:
         while "Booting worker" not in log.read_text() and process.poll() is None:
             time.sleep(0.1)
         time.sleep(2)
-        found = re.search(r"admin / (\S+)", log.read_text())
-        if not found:
+        if process.poll() is not None:
             raise SystemExit(log.read_text())
-        yield f"http://127.0.0.1:{port}", found[1]
+        found = re.search(r"admin / (\S+)", log.read_text())
+        yield Served(f"http://127.0.0.1:{port}", found[1] if found else "", process.pid)
     finally:
         process.terminate()
         process.wait()
