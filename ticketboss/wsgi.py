@@ -28,28 +28,26 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
     """Answer one request, also one that Django cannot even read, or that is one too many."""
     try:
         _require_path(environ)
-        if refused := _door.refusal(environ["PATH_INFO"]):
-            return _answer(
-                environ, start_response, "503 Service Unavailable", refused.body, refused.headers
-            )
         _read_body(environ)
+        if refused := _door.refusal(environ["PATH_INFO"]):
+            return _answer(environ, start_response, "503 Service Unavailable", *refused)
         with _door.entered():
             return django(environ, start_response)
     except Exception as error:
         # Django answers whatever goes wrong once it has made a request of it.
         log.warning("wsgi.unreadable_request", reason=repr(error))
         body = b'{"error":"Bad request","code":"invalid"}'
-        return _answer(environ, start_response, "400 Bad Request", body, {})
+        return _answer(environ, start_response, "400 Bad Request", {}, body)
 
 
 def _answer(
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
     status: str,
-    body: bytes,
     headers: dict[str, str],
+    body: bytes,
 ) -> Iterable[bytes]:
-    headers |= {
+    headers = headers | {
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         "X-Request-ID": request_id_for(environ.get("HTTP_X_REQUEST_ID", "")),
