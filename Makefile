@@ -65,14 +65,18 @@ requirements: $(VENV)/.development  ## pin requirements*.in anew, with hashes
 clean:  ## remove .venv and caches; the database in .ticketboss stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage
 
+# As constraints too: pip before 23.3 overlooks a pin when another package asks for an extra of it,
+# and fails as soon as there is a newer release.
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) -c $(1)
+
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "TicketBoss needs Python 3.11 or newer with venv (on Debian: apt install python3-venv)."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: requirements.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(call install,requirements.txt)
 	@touch $@
 
 $(VENV)/.development: requirements-dev.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(call install,requirements-dev.txt)
 	@touch $@ $(VENV)/.runtime
