@@ -5,7 +5,6 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from reservations import errors, queries
 from reservations.api import etags
@@ -13,10 +12,11 @@ from reservations.api.errors import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
 from reservations.api.translation import represent
+from reservations.api.views import View
 from reservations.models import DEFAULT_EVENT
 
 
-class HomeView(APIView):
+class HomeView(View):
     """The default event's figures, as JSON or as a page."""
 
     @extend_schema(

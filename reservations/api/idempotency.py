@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
+from reservations.api.views import Views
 from reservations.ledger import Retry, refuse_reuse
 
 HEADER = "Idempotency-Key"
@@ -23,7 +22,7 @@ KEY_PATTERN = (
 """What ``parse_key`` accepts, as a regular expression for clients."""
 
 
-class RetrySafe(ViewSet):
+class RetrySafe(Views):
     """Views whose POSTs may be repeated with the same key."""
 
     scope: ClassVar[str]
@@ -45,14 +44,6 @@ class RetrySafe(ViewSet):
                 fingerprint=_fingerprint(request),
             )
             refuse_reuse(self.retry)
-
-    def perform_authentication(self, request: Request) -> None:
-        """Ask nobody who they are: the API is open."""
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Answer what the handler says, without DRF's question how to authenticate instead."""
-        response: Response = self.get_exception_handler()(exc, {})
-        return response
 
 
 class InvalidKey(ValidationError):

@@ -9,9 +9,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
+from reservations.api.views import View
 
 _TAGS = ["Operations"]
 
@@ -35,7 +35,7 @@ class Readiness(Health):
     database = serializers.CharField(help_text="ok")
 
 
-class HealthView(APIView):
+class HealthView(View):
     """The process is alive; asks nothing else."""
 
     @extend_schema(
@@ -50,7 +50,7 @@ class HealthView(APIView):
         return Response({"status": "ok"})
 
 
-class ReadyView(APIView):
+class ReadyView(View):
     """The process can do its work."""
 
     @extend_schema(

@@ -37,7 +37,10 @@ def commit_together(command: Command) -> Outcome:
     connection.close()
     outcome = _batcher.submit(events[0] if len(events) == 1 else _SEVERAL, command)
     if isinstance(outcome, Exception):
-        raise outcome
+        try:
+            raise outcome
+        finally:
+            del outcome  # else its traceback and this frame hold each other
     return outcome
 
 
