@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reservations import errors
-from reservations.ledger import Repeatable
+from reservations.ledger import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,7 @@ def _refused(refusal: errors.Refusal) -> Answer:
     )
 
 
-def replayed(answer: errors.Refusal | Repeatable) -> dict[str, str]:
+def replayed(answer: errors.Refusal | Outcome) -> dict[str, str]:
     """Return the header of an answer that was given before."""
     return {"Idempotent-Replayed": "true"} if answer.replayed else {}
 

@@ -26,7 +26,6 @@ from reservations.ledger.outcomes import (
     Edited,
     HoldsReleased,
     Outcome,
-    Repeatable,
     Reserved,
 )
 from reservations.ledger.retries import refuse_reuse
@@ -50,7 +49,6 @@ __all__ = [
     "HoldsReleased",
     "Outcome",
     "ReleaseHolds",
-    "Repeatable",
     "Reserve",
     "Reserved",
     "Retry",

@@ -2,10 +2,23 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, Generic, TypedDict, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
+
+from reservations.ledger.outcomes import (
+    Booked,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Reserved,
+)
+
+_O = TypeVar("_O", bound=Outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,49 +35,68 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
-    """Sell ``seats`` (at least 1) seats of the event with slug ``event`` to ``partner``.
+class CommandOf(Generic[_O]):
+    """Any command that has an ``_O`` for its outcome."""
+
+    retry: Retry | None = None
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The events that it names; of a reservation or a booking, they must be looked up."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventCommand(CommandOf[_O]):
+    """About the event with slug ``event``; refused with ``EventNotFound``."""
+
+    event: str
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The one event."""
+        return (self.event,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationCommand(CommandOf[_O]):
+    """About one reservation; refused with ``ReservationNotFound`` or ``PartOfBooking``."""
+
+    reservation_id: UUID
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reserve(EventCommand[Reserved]):
+    """Sell ``seats`` (at least 1) seats to ``partner``.
 
     With ``hold_seconds`` they are only held for so long, to be confirmed. ``expected_version`` and
     ``if_match`` name versions that the event must have once its expired holds are released.
 
-    Refused with ``EventNotFound``, ``PreconditionFailed``, ``VersionConflict`` or
-    ``NotEnoughSeats``.
+    Refused with ``PreconditionFailed``, ``VersionConflict`` or ``NotEnoughSeats`` too.
     """
 
-    event: str
     partner: str
     seats: int
     actor: str
     hold_seconds: int | None = None
     expected_version: int | None = None
     if_match: frozenset[int] | None = None
-    retry: Retry | None = None
     reservation_id: UUID = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirm:
+class Confirm(ReservationCommand[Confirmed]):
     """Make a held reservation a confirmed one; one that is confirmed already stays so.
 
-    Refused with ``HoldExpired``, ``ReservationNotFound`` or ``PartOfBooking``.
+    Refused with ``HoldExpired`` too.
     """
 
-    reservation_id: UUID
-    actor: str
-    retry: Retry | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(ReservationCommand[Cancelled]):
     """Cancel a held or confirmed reservation and return its seats.
 
-    Refused with ``ReservationNotFound``, also when it is cancelled or expired already, or with
-    ``PartOfBooking``.
+    Refused with ``ReservationNotFound`` also when it is cancelled or expired already.
     """
-
-    reservation_id: UUID
-    actor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +109,7 @@ class BookingItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
+class Book(CommandOf[Booked]):
     """Sell all ``items``, no event twice among them, to one customer, or none of them.
 
     Refused with ``EventNotFound`` or ``InsufficientSeats``.
@@ -86,17 +118,21 @@ class Book:
     customer_email: str
     items: tuple[BookingItem, ...]
     actor: str
-    retry: Retry | None = None
     booking_id: UUID = field(default_factory=uuid7)
 
     def __post_init__(self) -> None:
         """Refuse what the rules do not foresee."""
-        if len({item.event for item in self.items}) < len(self.items):
+        if len(set(self.slugs)) < len(self.items):
             raise ValueError("an event twice in one booking")
+
+    @property
+    def slugs(self) -> tuple[str, ...]:
+        """The items' events."""
+        return tuple(item.event for item in self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelBooking:
+class CancelBooking(CommandOf[BookingCancelled]):
     """Cancel a booking whole and return its seats.
 
     Refused with ``BookingNotFound`` or ``BookingAlreadyCancelled``.
@@ -104,7 +140,6 @@ class CancelBooking:
 
     booking_id: UUID
     actor: str
-    retry: Retry | None = None
 
 
 class Edits(TypedDict, total=False):
@@ -118,25 +153,18 @@ class Edits(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditEvent:
-    """Give the event with slug ``event`` new values, all of them or none.
+class EditEvent(EventCommand[Edited]):
+    """Give an event new values, all of them or none.
 
-    Refused with ``EventNotFound``, or ``CapacityBelowSold`` when more seats are taken already.
+    Refused with ``CapacityBelowSold`` when more seats are taken already.
     """
 
-    event: str
     edits: Edits
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseHolds:
-    """Release the expired holds of the event with slug ``event``, as every command does first.
-
-    Refused with ``EventNotFound``.
-    """
-
-    event: str
+class ReleaseHolds(EventCommand[HoldsReleased]):
+    """Release the expired holds of an event, as every command does first."""
 
 
-Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
+Command = CommandOf[Any]

@@ -1,7 +1,7 @@
 """One transaction for a batch of commands, and what it means when the database fails it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,6 +16,7 @@ from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import Outcome
 from reservations.ledger.retries import Claims
 from reservations.ledger.script import Script
+from reservations.ledger.state import State
 from reservations.metrics import TRANSACTION_SECONDS
 from reservations.models import Change, IdempotencyRecord
 
@@ -38,8 +39,10 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     outermost = not connection.in_atomic_block  # A test may have one of its own around it.
     try:
         with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
-            claims, books, outcomes = _decide(batch)
-            witness = _witness(claims, books)
+            claims = Claims(batch)
+            books = Books([each for each in batch if claims.recall(each.retry) is None])
+            outcomes = [_answer(books.state, claims, command) for command in batch]
+            witness = _witness(claims, books.state)
             committing = True
             claims.write()
             queue_mails(outcomes)
@@ -55,14 +58,21 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     return outcomes
 
 
-def _decide(batch: Sequence[Command]) -> tuple[Claims, Books, list[Outcome | Refusal]]:
-    claims = Claims(batch)
-    books = Books([command for command in batch if claims.recall(command) is None])
-    return claims, books, [_answer(books, claims, command) for command in batch]
+def _answer(state: State, claims: Claims, command: Command) -> Outcome | Refusal:
+    remembered = claims.recall(command.retry)
+    if remembered is not None:
+        return remembered
+    decision = decide(state, command)
+    if isinstance(decision, Refusal):
+        outcome: Outcome | Refusal = decision
+    else:
+        state.apply(decision)
+        outcome = decision.outcome
+    claims.remember(command.retry, outcome)
+    return outcome
 
 
-@dataclass(frozen=True, slots=True)
-class _Witness:
+class _Witness(NamedTuple):
     """A row that is there if and only if its transaction committed, and the events it locked."""
 
     table: type[Change | IdempotencyRecord]
@@ -70,26 +80,12 @@ class _Witness:
     event_pks: Sequence[int]
 
 
-def _witness(claims: Claims, books: Books) -> _Witness | None:
-    if books.first_change:
-        return _Witness(Change, books.first_change, books.event_pks)
+def _witness(claims: Claims, state: State) -> _Witness | None:
+    if state.entries:
+        return _Witness(Change, next(iter(state.entries)), list(state.events))
     if claims.written:
-        return _Witness(IdempotencyRecord, claims.written[0].pk, books.event_pks)
+        return _Witness(IdempotencyRecord, claims.written[0].pk, list(state.events))
     return None
-
-
-def _answer(books: Books, claims: Claims, command: Command) -> Outcome | Refusal:
-    remembered = claims.recall(command)
-    if remembered is not None:
-        return remembered
-    decision = decide(books.state, command)
-    if isinstance(decision, Refusal):
-        outcome: Outcome | Refusal = decision
-    else:
-        books.record(decision)
-        outcome = decision.outcome
-    claims.remember(command, outcome)
-    return outcome
 
 
 def _took_effect(witness: _Witness | None) -> bool:

@@ -1,160 +1,169 @@
-"""The rules of selling: pure functions from what is to what shall be.
+"""The rules of selling: what a command comes to, or why it is refused.
 
 No database, no clock, no Django. ``commit`` reads a ``State`` under the events' locks, asks
-``decide``, and writes what it answers.
+``decide`` about one command after the other, and writes what they come to.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Literal
 
-from reservations.errors import (
-    CapacityBelowSold,
-    EventNotFound,
-    HoldExpired,
-    NotEnoughSeats,
-    PartOfBooking,
-    PreconditionFailed,
-    Refusal,
-    ReservationNotFound,
-    VersionConflict,
-)
-from reservations.ledger import steps
-from reservations.ledger.bookings import book, cancel_booking
-from reservations.ledger.commands import (
-    Book,
-    Cancel,
-    CancelBooking,
-    Command,
-    Confirm,
-    EditEvent,
-    ReleaseHolds,
-    Reserve,
-)
-from reservations.ledger.outcomes import Cancelled, Confirmed, Edited, HoldsReleased, Reserved
-from reservations.ledger.state import Decision, EventState, ReservationState, State
+from reservations import errors
+from reservations.ledger import commands, outcomes
+from reservations.ledger.state import BookingState, Decision, ReservationState, State
+
+_Answer = Decision | errors.Refusal
 
 
-def decide(state: State, command: Command) -> Decision | Refusal:  # noqa: C901, PLR0911 (a table)
+def decide(state: State, command: commands.Command) -> Decision | errors.Refusal:
     """Return what ``command`` does to ``state``, or why it is refused."""
-    match command:
-        case Reserve():
-            return _reserve(state, command)
-        case Confirm():
-            return _confirm(state, command)
-        case Cancel():
-            return _cancel(state, command)
-        case Book():
-            return book(state, command)
-        case CancelBooking():
-            return cancel_booking(state, command)
-        case EditEvent():
-            return _edit(state, command)
-        case ReleaseHolds():
-            return _release(state, command)
+    return RULES[type(command)](state, command)
 
 
-def _reserve(state: State, command: Reserve) -> Decision | Refusal:
-    event = state.events.get(command.event)
+def _reserve(state: State, command: commands.Reserve) -> _Answer:
+    event = state.event(command.event)
     if event is None:
-        return EventNotFound(command.event)
+        return errors.EventNotFound(command.event)
     if command.if_match is not None and event.version not in command.if_match:
-        return PreconditionFailed(event.version)
+        return errors.PreconditionFailed(event.version)
     if command.expected_version not in {None, event.version}:
-        return VersionConflict(event.version)
+        return errors.VersionConflict(event.version)
     if command.seats > event.available_seats:
-        return NotEnoughSeats(command.seats, event.available_seats)
-    return _sell(state, event, command) if command.hold_seconds is None else _hold(state, command)
-
-
-def _sell(state: State, event: EventState, command: Reserve) -> Decision:
-    sold = _new_reservation(state, command)
-    return Decision(
-        outcome=Reserved(sold.id, sold.seats),
-        steps=(steps.sale(event, sold, command.actor),),
-        reservations=(sold,),
-    )
-
-
-def _hold(state: State, command: Reserve) -> Decision:
-    assert state.now
-    assert command.hold_seconds
-    expires_at = state.now + timedelta(seconds=command.hold_seconds)
-    held = replace(_new_reservation(state, command), status="held", expires_at=expires_at)
-    return Decision(
-        outcome=Reserved(held.id, held.seats, "held", expires_at),
-        steps=(steps.hold(state.events[held.event], held, command.actor),),
-        reservations=(held,),
-    )
-
-
-def _new_reservation(state: State, command: Reserve) -> ReservationState:
-    return ReservationState(
+        return errors.NotEnoughSeats(command.seats, event.available_seats)
+    status: Literal["confirmed", "held"] = "confirmed"
+    expires_at = None
+    if command.hold_seconds is not None:
+        status, expires_at = "held", state.now + timedelta(seconds=command.hold_seconds)
+    made = ReservationState(
         id=command.reservation_id,
-        event=command.event,
+        event_id=event.id,
         seats=command.seats,
-        status="confirmed",
-        partner=command.partner,
+        status=status,
         created_at=state.now,
+        partner=command.partner,
+        expires_at=expires_at,
     )
+    outcome = outcomes.Reserved(made.id, made.seats, status, expires_at)
+    return Decision(outcome, command.actor, (made,))
 
 
-def _confirm(state: State, command: Confirm) -> Decision | Refusal:
+def _confirm(state: State, command: commands.Confirm) -> _Answer:
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None or reservation.status == "cancelled":
-        return ReservationNotFound()
+        return errors.ReservationNotFound()
     if reservation.booking_id:
-        return PartOfBooking(reservation.booking_id)
+        return errors.PartOfBooking(reservation.booking_id)
     if reservation.status == "expired":
-        return HoldExpired()
-    outcome = _confirmed(reservation)
-    if reservation.status == "confirmed":
-        return Decision(outcome)
-    return Decision(
-        outcome=outcome,
-        steps=(steps.confirmation(state.events[reservation.event], reservation, command.actor),),
-        reservations=(replace(reservation, status="confirmed", expires_at=None),),
-    )
-
-
-def _confirmed(reservation: ReservationState) -> Confirmed:
-    assert reservation.created_at
-    return Confirmed(
+        return errors.HoldExpired()
+    outcome = outcomes.Confirmed(
         reservation.id,
-        reservation.event,
+        state.events[reservation.event_id].slug,
         reservation.partner,
         reservation.seats,
         reservation.created_at,
     )
+    confirmed = replace(reservation, status="confirmed", expires_at=None)
+    return Decision(outcome, command.actor, (confirmed,))
 
 
-def _cancel(state: State, command: Cancel) -> Decision | Refusal:
+def _cancel(state: State, command: commands.Cancel) -> _Answer:
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None or reservation.status not in {"held", "confirmed"}:
-        return ReservationNotFound()
+        return errors.ReservationNotFound()
     if reservation.booking_id:
-        return PartOfBooking(reservation.booking_id)
-    return Decision(
-        outcome=Cancelled(reservation.id, reservation.seats),
-        steps=(steps.cancellation(state.events[reservation.event], reservation, command.actor),),
-        reservations=(replace(reservation, status="cancelled", expires_at=None),),
+        return errors.PartOfBooking(reservation.booking_id)
+    outcome = outcomes.Cancelled(reservation.id, reservation.seats)
+    cancelled = replace(reservation, status="cancelled", expires_at=None)
+    return Decision(outcome, command.actor, (cancelled,))
+
+
+def _book(state: State, command: commands.Book) -> _Answer:
+    wanted = [(item, state.event(item.event)) for item in command.items]
+    for item, event in wanted:
+        if event is None:
+            return errors.EventNotFound(item.event)
+    found = [(item, event) for item, event in wanted if event]
+    short = tuple(
+        errors.Shortage(item.event, item.seats, event.available_seats)
+        for item, event in found
+        if item.seats > event.available_seats
     )
+    if short:
+        return errors.InsufficientSeats(short)
+    items = tuple(
+        ReservationState(
+            id=item.reservation_id,
+            event_id=event.id,
+            seats=item.seats,
+            status="confirmed",
+            created_at=state.now,
+            booking_id=command.booking_id,
+        )
+        for item, event in found
+    )
+    booking = BookingState(
+        command.booking_id,
+        command.customer_email,
+        "confirmed",
+        state.now,
+        tuple(item.id for item in items),
+    )
+    return _booked(outcomes.Booked, state, booking, items, command.actor)
 
 
-def _edit(state: State, command: EditEvent) -> Decision | Refusal:
-    event = state.events.get(command.event)
+def _cancel_booking(state: State, command: commands.CancelBooking) -> _Answer:
+    booking = state.bookings.get(command.booking_id)
+    if booking is None:
+        return errors.BookingNotFound()
+    if booking.status == "cancelled":
+        return errors.BookingAlreadyCancelled()
+    items = tuple(replace(state.reservations[pk], status="cancelled") for pk in booking.items)
+    cancelled = replace(booking, status="cancelled")
+    return _booked(outcomes.BookingCancelled, state, cancelled, items, command.actor)
+
+
+def _booked(
+    outcome: type[outcomes.Booked | outcomes.BookingCancelled],
+    state: State,
+    booking: BookingState,
+    items: tuple[ReservationState, ...],
+    actor: str,
+) -> Decision:
+    events = [state.events[item.event_id] for item in items]
+    shown = tuple(
+        outcomes.BookedItem(event.slug, event.name, item.seats)
+        for event, item in zip(events, items, strict=True)
+    )
+    told = outcome(booking.id, booking.customer_email, booking.created_at, shown)
+    return Decision(told, actor, items, booking)
+
+
+def _edit(state: State, command: commands.EditEvent) -> _Answer:
+    event = state.event(command.event)
     if event is None:
-        return EventNotFound(command.event)
+        return errors.EventNotFound(command.event)
     taken = event.total_seats - event.available_seats
     total = command.edits.get("total_seats", event.total_seats)
     if total < taken:
-        return CapacityBelowSold(total, taken)
-    taken_steps = tuple(steps.edit(event, command.edits, command.actor))
-    last = taken_steps[-1].event if taken_steps else event
-    return Decision(outcome=Edited(last.total_seats, last.available_seats), steps=taken_steps)
+        return errors.CapacityBelowSold(total, taken)
+    outcome = outcomes.Edited(total, total - taken)
+    return Decision(outcome, command.actor, edited=(event, command.edits))
 
 
-def _release(state: State, command: ReleaseHolds) -> Decision | Refusal:
+def _release(state: State, command: commands.ReleaseHolds) -> _Answer:
     # Those that had expired are released by now, as before every decision.
-    if command.event not in state.events:
-        return EventNotFound(command.event)
-    return Decision(HoldsReleased())
+    if state.event(command.event) is None:
+        return errors.EventNotFound(command.event)
+    return Decision(outcomes.HoldsReleased())
+
+
+RULES: dict[type[commands.Command], Callable[[State, Any], _Answer]] = {
+    commands.Reserve: _reserve,
+    commands.Confirm: _confirm,
+    commands.Cancel: _cancel,
+    commands.Book: _book,
+    commands.CancelBooking: _cancel_booking,
+    commands.EditEvent: _edit,
+    commands.ReleaseHolds: _release,
+}

@@ -1,10 +1,12 @@
 """Releases expired holds: the one place with SQL of its own (docs/decisions/0008)."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
 from django.db import connection
+
+from reservations.ledger.state import EventState
 
 # Versions and figures go on from the event's own row, which is locked and not yet written to. The
 # ids are UUIDv7 (RFC 9562), the steps of one event in order; PostgreSQL makes them since 18 only.
@@ -36,22 +38,23 @@ _RELEASE = """
 """
 
 
-class Released(NamedTuple):
-    """What the expired holds of one event gave back."""
-
-    event_pk: int
-    holds: int
-    seats: int
-
-
-def release_expired_holds(*, event_pks: Collection[int], now: datetime | None) -> list[Released]:
-    """Give back the seats of all holds of locked events that ended by ``now``.
+def release_expired_holds(events: Sequence[EventState], now: datetime) -> list[EventState]:
+    """Give back the seats of all holds of locked ``events`` that ended by ``now``; return them all.
 
     Writes the reservations and the changes, one version for each; the events' own rows are still
     to be written.
     """
-    if not event_pks:
-        return []
+    holders = {event.id: event for event in events if event.held_seats}
+    if not holders:
+        return list(events)
     with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, {"events": list(event_pks), "now": now})
-        return [Released(*row) for row in cursor.fetchall()]
+        cursor.execute(_RELEASE, {"events": list(holders), "now": now})
+        for pk, holds, seats in cursor.fetchall():
+            event = holders[pk]
+            holders[pk] = replace(
+                event,
+                available_seats=event.available_seats + seats,
+                held_seats=event.held_seats - seats,
+                version=event.version + holds,
+            )
+    return [holders.get(event.id, event) for event in events]

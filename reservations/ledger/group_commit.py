@@ -6,6 +6,7 @@ round trips and fsync; with one for many, they wait together.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -13,11 +14,11 @@ from django.db import connection
 
 from reservations.batching import Batcher, Limits
 from reservations.errors import Busy, OutcomeUnknown
-from reservations.ledger import load
-from reservations.ledger.commands import Command
+from reservations.ledger.commands import Command, ReservationCommand
 from reservations.ledger.commit import UNAVAILABLE, commit
 from reservations.ledger.outcomes import Outcome
 from reservations.metrics import BATCH_COMMANDS
+from reservations.models import Reservation
 
 log = structlog.get_logger(__name__)
 
@@ -25,23 +26,27 @@ _SEVERAL = ""
 """The queue of commands about more than one event; no slug is empty."""
 
 
-def commit_together(command: Command) -> Outcome:
+def commit_together(command: Command) -> Outcome | Exception:
     """Commit ``command`` together with those that arrive while another batch is under way.
 
+    Returns its outcome, or what ``commit`` raised for it.
+
     Raises:
-        Refusal: the subclass says why; only ``OutcomeUnknown`` leaves open what happened.
+        Busy: certainly nothing was changed.
     """
+    slugs = command.slugs
+    if isinstance(command, ReservationCommand):
+        slugs = _events_of(command.reservation_id)
+    return _batcher.submit(slugs[0] if len(slugs) == 1 else _SEVERAL, command)
+
+
+def _events_of(reservation_id: UUID) -> tuple[str, ...]:
     with _available():
-        events = load.events_of(command)
+        reservations = Reservation.objects.filter(pk=reservation_id)
+        slugs = tuple(reservations.values_list("event__slug", flat=True))
     # Whoever leads takes a connection. The others need none while they wait.
     connection.close()
-    outcome = _batcher.submit(events[0] if len(events) == 1 else _SEVERAL, command)
-    if isinstance(outcome, Exception):
-        try:
-            raise outcome
-        finally:
-            del outcome  # else its traceback and this frame hold each other
-    return outcome
+    return slugs
 
 
 @contextmanager

@@ -7,15 +7,15 @@ from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeatable:
-    """The outcome of a command that may carry a ``Retry``."""
+class Outcome:
+    """Any of them."""
 
     replayed: bool = field(default=False, compare=False)
-    """Whether it is that of an earlier command."""
+    """Whether it is that of an earlier command with the same idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved(Repeatable):
+class Reserved(Outcome):
     """The seats are sold, or held until ``expires_at``."""
 
     reservation_id: UUID
@@ -25,7 +25,7 @@ class Reserved(Repeatable):
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed(Repeatable):
+class Confirmed(Outcome):
     """The reservation is confirmed."""
 
     reservation_id: UUID
@@ -38,7 +38,7 @@ class Confirmed(Repeatable):
 
 
 @dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(Outcome):
     """The seats are available again."""
 
     reservation_id: UUID
@@ -55,7 +55,7 @@ class BookedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingOutcome(Repeatable):
+class BookingOutcome(Outcome):
     """A booking from now on; ``items`` are in the order of the request."""
 
     booking_id: UUID
@@ -84,16 +84,12 @@ class BookingCancelled(BookingOutcome):
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class Edited(Outcome):
     """The event has its new values, and these seats."""
 
     total_seats: int
     available_seats: int
 
 
-@dataclass(frozen=True, slots=True)
-class HoldsReleased:
+class HoldsReleased(Outcome):
     """No expired hold keeps seats of the event."""
-
-
-Outcome = Reserved | Confirmed | Cancelled | Booked | BookingCancelled | Edited | HoldsReleased

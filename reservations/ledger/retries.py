@@ -8,28 +8,24 @@ from uuid import UUID
 from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
-from reservations.errors import (
-    BookingAlreadyCancelled,
-    Busy,
-    HoldExpired,
-    IdempotencyKeyReused,
-    InsufficientSeats,
-    NotEnoughSeats,
-    Refusal,
-)
+from reservations import errors
+from reservations.errors import Refusal
+from reservations.ledger import outcomes
 from reservations.ledger.commands import Command, Retry
-from reservations.ledger.outcomes import Booked, BookingCancelled, Confirmed, Outcome, Reserved
+from reservations.ledger.outcomes import Outcome
 from reservations.models import IdempotencyRecord
 
 _Remembered = (
-    Reserved
-    | Confirmed
-    | Booked
-    | BookingCancelled
-    | NotEnoughSeats
-    | InsufficientSeats
-    | HoldExpired
-    | BookingAlreadyCancelled
+    outcomes.Reserved
+    | outcomes.Confirmed
+    | outcomes.Cancelled
+    | outcomes.Booked
+    | outcomes.BookingCancelled
+    | outcomes.Edited
+    | errors.NotEnoughSeats
+    | errors.InsufficientSeats
+    | errors.HoldExpired
+    | errors.BookingAlreadyCancelled
 )
 """Outcomes that are final. A refusal that a moment can change is not: it is decided again."""
 
@@ -50,10 +46,9 @@ class Claims:
         """
         self.written: list[IdempotencyRecord] = []
         self._records: dict[tuple[str, str], IdempotencyRecord] = {}
-        wanted: dict[tuple[str, str], Retry] = {}
-        for command in batch:
-            if retry := _retry(command):
-                wanted.setdefault((retry.scope, retry.key), retry)
+        # Of those with the same key, the first counts.
+        retries = [command.retry for command in reversed(batch) if command.retry]
+        wanted = {(retry.scope, retry.key): retry for retry in retries}
         if wanted:
             self._claim([wanted[each] for each in sorted(wanted)])
 
@@ -72,21 +67,19 @@ class Claims:
         )
         self._records = {(record.scope, record.key): record for record in stored}
         if any((each.scope, each.key) not in self._records for each in retries):
-            raise Busy
+            raise errors.Busy
 
-    def recall(self, command: Command) -> Outcome | Refusal | None:
+    def recall(self, retry: Retry | None) -> Outcome | Refusal | None:
         """Return what a command with the same key was answered; None if there was none."""
-        retry = _retry(command)
         record = self._records[retry.scope, retry.key] if retry else None
         if retry is None or record is None or record.outcome is None:
             return None
         if record.fingerprint != retry.fingerprint:
-            return IdempotencyKeyReused()
+            return errors.IdempotencyKeyReused()
         return _load(record.outcome)
 
-    def remember(self, command: Command, outcome: Outcome | Refusal) -> None:
+    def remember(self, retry: Retry | None, outcome: Outcome | Refusal) -> None:
         """Keep ``outcome``, if it is final, for the next command with the same key."""
-        retry = _retry(command)
         if retry and isinstance(outcome, get_args(_Remembered)):
             record = self._records[retry.scope, retry.key]
             record.fingerprint = retry.fingerprint
@@ -110,11 +103,7 @@ def refuse_reuse(retry: Retry) -> None:
     """
     records = IdempotencyRecord.objects.filter(scope=retry.scope, key=retry.key)
     if records.exclude(fingerprint=retry.fingerprint).exists():
-        raise IdempotencyKeyReused
-
-
-def _retry(command: Command) -> Retry | None:
-    return getattr(command, "retry", None)
+        raise errors.IdempotencyKeyReused
 
 
 def _load(data: dict[str, Any]) -> Outcome | Refusal:

@@ -1,6 +1,7 @@
 """Writes rows, few or many, by statements that are sent together (docs/decisions/0011)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -8,36 +9,25 @@ import orjson
 from django.db import connection
 from django.db.models import Model
 
-from reservations.ledger.state import EventState
-from reservations.models import Event
-
-_COUNTERS = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
-
-Row = Mapping[str, object]
-"""Values by their columns."""
-
 
 class Script:
-    """Statements in their order."""
+    """Statements in their order; a row is a dataclass whose fields are columns of its model."""
 
     def __init__(self) -> None:
         self._statements: list[str] = []
-        self._parameters: list[Any] = []
+        self._parameters: list[str] = []
 
-    def insert(self, model: type[Model], rows: Iterable[Row]) -> None:
-        """Insert ``rows``, each with all columns of ``model``."""
-        self._add(_insertion(model), rows)
+    def save(self, model: type[Model], rows: Mapping[Any, Any], stored: Mapping[Any, Any]) -> None:
+        """Store those of ``rows``, which are by their ids, that are not the same in ``stored``."""
+        changed = [row for pk, row in rows.items() if row is not stored.get(pk)]
+        self._add(_update, model, [row for row in changed if row.id in stored])
+        self._add(_insertion, model, [row for row in changed if row.id not in stored])
 
-    def update_counters(self, events: Iterable[EventState]) -> None:
-        """Store the numbers of ``events``."""
-        names = ("id", *_COUNTERS)
-        self._add(_update(), ({name: getattr(event, name) for name in names} for event in events))
-
-    def _add(self, statement: str, rows: Iterable[Row]) -> None:
-        # As JSON, since psycopg takes three times as long for an array of each column.
-        if listed := list(rows):
-            self._statements.append(statement)
-            self._parameters.append(orjson.dumps(listed).decode())
+    def _add(self, statement: Any, model: type[Model], rows: Sequence[Any]) -> None:
+        if rows:
+            self._statements.append(statement(model, type(rows[0])))
+            # As JSON, since psycopg takes three times as long for an array of each column.
+            self._parameters.append(orjson.dumps(rows).decode())
 
     def commit(self) -> None:
         """Commit after the last statement; ``atomic`` has nothing left to do then."""
@@ -54,25 +44,29 @@ class Script:
 
 
 @cache
-def _insertion(model: type[Model]) -> str:
-    columns = [str(field.column) for field in model._meta.concrete_fields]
-    return (
-        f"INSERT INTO {model._meta.db_table} ({', '.join(columns)})"  # noqa: S608
-        f" SELECT {', '.join(columns)} FROM {_recordset(model, columns)}"
-    )
+def _insertion(model: type[Model], row: type) -> str:
+    columns = ", ".join(_columns(model, row))
+    table = model._meta.db_table
+    return f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {_recordset(model, row)}"  # noqa: S608
 
 
 @cache
-def _update() -> str:
-    setters = ", ".join(f"{name} = row.{name}" for name in _COUNTERS)
+def _update(model: type[Model], row: type) -> str:
+    setters = ", ".join(f"{name} = new.{name}" for name in _columns(model, row) if name != "id")
+    table = model._meta.db_table
     return (
-        f"UPDATE {Event._meta.db_table} AS event SET {setters}"  # noqa: S608
-        f" FROM {_recordset(Event, ['id', *_COUNTERS])} WHERE event.id = row.id"
+        f"UPDATE {table} AS old SET {setters} FROM {_recordset(model, row)} WHERE old.id = new.id"  # noqa: S608
     )
 
 
-def _recordset(model: type[Model], columns: Iterable[str]) -> str:
-    types = {str(field.column): field.db_type(connection) for field in model._meta.concrete_fields}
+def _recordset(model: type[Model], row: type) -> str:
     # Without a length: a text that is too long is refused then, and not cut.
-    typed = (f"{name} {str(types[name]).partition('(')[0]}" for name in columns)
-    return f"json_to_recordset(%s) AS row ({', '.join(typed)})"
+    columns = _columns(model, row).items()
+    typed = ", ".join(f"{name} {kind.partition('(')[0]}" for name, kind in columns)
+    return f"json_to_recordset(%s) AS new ({typed})"
+
+
+def _columns(model: type[Model], row: type) -> dict[str, str]:
+    """Return the types of the columns that ``row`` has, by their names."""
+    types = {each.column: str(each.db_type(connection)) for each in model._meta.concrete_fields}
+    return {each.name: types[each.name] for each in fields(row) if each.name in types}

@@ -1,17 +1,24 @@
-"""What is and what shall be, as values: what ``decide`` reads and answers."""
+"""The rows that a batch is about, as values, and how one leads to the next.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+No database, no clock, no Django. The fields of a row are the columns of its model.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import sub
 from typing import Literal
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
+from reservations.ledger.commands import Edits
 from reservations.ledger.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class EventState:
-    """The numbers of one event, and its ``details`` (name, venue, date) that are to be written."""
+    """An event."""
 
     slug: str
     total_seats: int
@@ -20,68 +27,131 @@ class EventState:
     reservation_count: int = 0
     version: int = 0
     name: str = ""
+    venue: str | None = None
+    starts_at: datetime | None = None
     id: int = 0
-    details: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ReservationState:
-    """One reservation: ``event`` is its event's slug, ``status`` one of the model's."""
+    """A reservation."""
 
     id: UUID
-    event: str
+    event_id: int
     seats: int
-    status: str
+    status: Literal["held", "confirmed", "cancelled", "expired"]
+    created_at: datetime
     partner: str = ""
     booking_id: UUID | None = None
-    created_at: datetime | None = None
     expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BookingState:
-    """One booking: ``items`` are its reservations' ids in the order of the request."""
+    """A booking; ``items``, no column, are its reservations' ids in the order of the request."""
 
     id: UUID
     customer_email: str
-    status: str
+    status: Literal["confirmed", "cancelled"]
     created_at: datetime
-    items: tuple[UUID, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that a command's decision may depend on; there is a time if there is an event."""
-
-    events: Mapping[str, EventState]
-    reservations: Mapping[UUID, ReservationState]
-    bookings: Mapping[UUID, BookingState] = field(default_factory=dict)
-    now: datetime | None = None
+    items: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change as the ledger records it; ``seats`` is the signed change of availability."""
+    """A change of an event: its next version. ``seats`` is the signed change of availability."""
 
-    kind: Literal["confirmed", "held", "hold_confirmed", "cancelled", "capacity", "edited"]
+    event_id: int
+    version: int
+    kind: str
     seats: int
+    available_seats: int
+    reservation_id: UUID | None
     actor: str
-    reservation_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One version of an event: its state from then on, and what the history says of it."""
-
-    event: EventState
-    entry: Entry
+    at: datetime
+    id: UUID = field(default_factory=uuid7, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An accepted command: its outcome, the steps it takes, and what they lead to."""
+    """An accepted command: its outcome, and the rows as they are from then on."""
 
     outcome: Outcome
-    steps: tuple[Step, ...] = ()
+    actor: str = ""
     reservations: tuple[ReservationState, ...] = ()
     booking: BookingState | None = None
+    edited: tuple[EventState, Edits] | None = None
+
+
+class State:
+    """All that a decision may depend on, including the decisions before it."""
+
+    def __init__(self, events: Iterable[EventState], now: datetime) -> None:
+        self.events = {event.id: event for event in events}
+        self.reservations: dict[UUID, ReservationState] = {}
+        self.bookings: dict[UUID, BookingState] = {}
+        self.entries: dict[UUID, Entry] = {}
+        self.now = now
+        self._ids = {event.slug: event.id for event in self.events.values()}
+
+    def event(self, slug: str) -> EventState | None:
+        """Return the event with that slug, if there is one."""
+        return self.events.get(self._ids.get(slug, -1))
+
+    def apply(self, decision: Decision) -> None:
+        """Let what follows build on ``decision``."""
+        for reservation in decision.reservations:
+            self._turn(reservation, decision.actor)
+        if booking := decision.booking:
+            self.bookings[booking.id] = booking
+        if decision.edited:
+            self._edit(*decision.edited, decision.actor)
+
+    def _turn(self, after: ReservationState, actor: str) -> None:
+        """Give the event of a reservation a version: what counts is what it took, and takes now."""
+        before = self.reservations.get(after.id)
+        if after == before:
+            return
+        self.reservations[after.id] = after
+        seats, held, sales = map(sub, _taken_by(after), _taken_by(before))
+        event = self.events[after.event_id]
+        event = replace(
+            event,
+            available_seats=event.available_seats - seats,
+            held_seats=event.held_seats + held,
+            reservation_count=event.reservation_count + sales,
+        )
+        kind = "hold_confirmed" if before and after.status == "confirmed" else after.status
+        self._advance(event, kind, -seats, actor, after.id)
+
+    def _edit(self, event: EventState, edits: Edits, actor: str) -> None:
+        """Give an event new details, a new capacity, or both, a version for each."""
+        details = {name: value for name, value in edits.items() if name != "total_seats"}
+        if details:
+            edited = replace(event, **details)  # type: ignore[arg-type]
+            event = self._advance(edited, "edited", 0, actor)
+        if "total_seats" in edits:
+            more = edits["total_seats"] - event.total_seats
+            total, available = event.total_seats + more, event.available_seats + more
+            edited = replace(event, total_seats=total, available_seats=available)
+            self._advance(edited, "capacity", more, actor)
+
+    def _advance(
+        self, event: EventState, kind: str, seats: int, actor: str, reservation: UUID | None = None
+    ) -> EventState:
+        event = replace(event, version=event.version + 1)
+        self.events[event.id] = event
+        left = event.available_seats
+        entry = Entry(event.id, event.version, kind, seats, left, reservation, actor, self.now)
+        self.entries[entry.id] = entry
+        return event
+
+
+def _taken_by(reservation: ReservationState | None) -> tuple[int, int, int]:
+    """Return the seats that it takes, those of them that are held, and 1 if it is a sale."""
+    match reservation:
+        case ReservationState(status="confirmed", seats=seats):
+            return seats, 0, 1
+        case ReservationState(status="held", seats=seats):
+            return seats, seats, 0
+    return 0, 0, 0

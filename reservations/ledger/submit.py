@@ -2,54 +2,24 @@
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import product
-from typing import get_args, overload
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.db import connection
 from prometheus_client import Counter
 
 from reservations.errors import Busy, OutcomeUnknown, Refusal
-from reservations.ledger.commands import (
-    Book,
-    Cancel,
-    CancelBooking,
-    Command,
-    Confirm,
-    EditEvent,
-    ReleaseHolds,
-    Reserve,
-)
+from reservations.ledger.commands import Command, CommandOf
 from reservations.ledger.commit import commit
+from reservations.ledger.decide import RULES
 from reservations.ledger.group_commit import commit_together
-from reservations.ledger.outcomes import (
-    Booked,
-    BookingCancelled,
-    Cancelled,
-    Confirmed,
-    Edited,
-    HoldsReleased,
-    Outcome,
-    Reserved,
-)
+from reservations.ledger.outcomes import Outcome
 from reservations.metrics import COMMANDS
 
+_O = TypeVar("_O", bound=Outcome)
 
-@overload
-def submit(command: Reserve) -> Reserved: ...
-@overload
-def submit(command: Confirm) -> Confirmed: ...
-@overload
-def submit(command: Cancel) -> Cancelled: ...
-@overload
-def submit(command: Book) -> Booked: ...
-@overload
-def submit(command: CancelBooking) -> BookingCancelled: ...
-@overload
-def submit(command: EditEvent) -> Edited: ...
-@overload
-def submit(command: ReleaseHolds) -> HoldsReleased: ...
-def submit(command: Command) -> Outcome:
+
+def submit(command: CommandOf[_O]) -> _O:
     """Carry out ``command`` and return its outcome, once it is committed.
 
     Raises:
@@ -57,22 +27,20 @@ def submit(command: Command) -> Outcome:
         RuntimeError: when called inside a transaction, whose end the ledger could not see.
     """
     try:
-        outcome = _commit(command)
+        # Nobody can wait for others with a transaction of their own open; ``commit`` refuses that.
+        if settings.GROUP_COMMIT and not connection.in_atomic_block:
+            outcome = commit_together(command)
+        else:
+            [outcome] = commit([command])
     except Refusal as refusal:
-        _count(command, refusal)
-        raise
+        outcome = refusal
     _count(command, outcome)
-    return outcome
-
-
-def _commit(command: Command) -> Outcome:
-    # Nobody can wait for others with a transaction of their own open; ``commit`` refuses that.
-    if settings.GROUP_COMMIT and not connection.in_atomic_block:
-        return commit_together(command)
-    [outcome] = commit([command])
-    if isinstance(outcome, Refusal):
-        raise outcome
-    return outcome
+    if isinstance(outcome, Exception):
+        try:
+            raise outcome
+        finally:
+            del outcome  # else its traceback and this frame hold each other
+    return cast("_O", outcome)
 
 
 def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
@@ -96,7 +64,7 @@ def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
     return outcomes
 
 
-def _count(command: Command, outcome: Outcome | Refusal) -> None:
+def _count(command: Command, outcome: Outcome | Exception) -> None:
     replayed = getattr(outcome, "replayed", False)
     _counter(type(command).__name__, "Replayed" if replayed else type(outcome).__name__).inc()
 
@@ -107,5 +75,6 @@ def _counter(command: str, outcome: str) -> Counter:
 
 
 # From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
-for _command, _outcome in product(get_args(Command), (Busy, OutcomeUnknown)):
-    _counter(_command.__name__, _outcome.__name__)
+for _command in RULES:
+    for _outcome in (Busy, OutcomeUnknown):
+        _counter(_command.__name__, _outcome.__name__)

@@ -2,7 +2,7 @@
 
 from django.db.models import Sum
 
-from reservations.ledger.audit import audit
+from reservations.audit import audit
 from reservations.models import Event
 
 

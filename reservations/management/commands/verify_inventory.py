@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from reservations.ledger.audit import Drift, audit
+from reservations.audit import Drift, audit
 from reservations.models import Event
 
 

@@ -12,7 +12,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.errors import Busy
-from reservations.ledger import Book, books, load, submit
+from reservations.ledger import Book, books, submit
 from reservations.ledger.lock import lock_events
 from reservations.ledger.state import EventState
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation
@@ -92,11 +92,6 @@ def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.Monk
                 barrier.wait(timeout=30)
         return locked, now
 
-    def as_requested(batch: list[Book]) -> load.Wanted:
-        slugs: Any = [item.event for item in batch[0].items]
-        return load.Wanted(slugs, frozenset(), (), ())
-
-    monkeypatch.setattr(load, "wanted_by", as_requested)
     monkeypatch.setattr(books, "lock_events", lock_as_requested)
     orders = [(first, second), (second, first)]
     commands = [booking_of(*((event, 2) for event in order)) for order in orders]

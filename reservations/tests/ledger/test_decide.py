@@ -1,8 +1,10 @@
 """The rules, as pure functions: any sequence of commands keeps the books true."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 
 from hypothesis import given
@@ -37,21 +39,14 @@ from reservations.ledger import (
     Confirmed,
     Edited,
     EditEvent,
+    HoldsReleased,
     Outcome,
     ReleaseHolds,
     Reserve,
     Reserved,
-    steps,
 )
 from reservations.ledger.decide import decide
-from reservations.ledger.state import (
-    BookingState,
-    Decision,
-    Entry,
-    EventState,
-    ReservationState,
-    State,
-)
+from reservations.ledger.state import Decision, EventState, ReservationState, State
 
 IDS = [UUID(int=number) for number in range(12)]
 BOOKING_IDS = [UUID(int=number) for number in range(100, 106)]
@@ -96,41 +91,53 @@ commands = st.one_of(
 )
 
 
-@dataclass
-class Books:
-    """What ``commit`` does with decisions, in memory."""
+def on_sale(*seats: int) -> State:
+    """Return events called a, b, c ... with so many seats."""
+    return State(
+        [
+            EventState(slug, total, total, name=slug.upper(), id=number)
+            for number, (slug, total) in enumerate(zip("abc", seats, strict=False))
+        ],
+        NOW,
+    )
 
-    events: dict[str, EventState]
-    reservations: dict[UUID, ReservationState] = field(default_factory=dict)
-    bookings: dict[UUID, BookingState] = field(default_factory=dict)
-    entries: dict[str, list[Entry]] = field(default_factory=dict)
-    expired: dict[str, int] = field(default_factory=dict)
 
-    def apply(self, command: Command) -> Decision | Refusal:
-        decision = decide(State(self.events, self.reservations, self.bookings, NOW), command)
-        if isinstance(decision, Decision):
-            for step in decision.steps:
-                self.events[step.event.slug] = step.event
-                self.entries.setdefault(step.event.slug, []).append(step.entry)
-            for reservation in decision.reservations:
-                self.reservations[reservation.id] = reservation
-            if decision.booking:
-                self.bookings[decision.booking.id] = decision.booking
+def run(state: State, command: Command) -> Outcome | Refusal:
+    """Do what ``commit`` does with a command, in memory."""
+    decision = decide(state, command)
+    if isinstance(decision, Refusal):
         return decision
+    state.apply(decision)
+    return decision.outcome
 
-    def expire(self, slug: str) -> None:
-        holds = [each for each in self.of(slug) if each.status == "held"]
-        event = steps.expiry(self.events[slug], len(holds), sum(hold.seats for hold in holds))
-        self.events[slug] = event
-        self.expired[slug] = self.expired.get(slug, 0) + len(holds)
-        for hold in holds:
-            self.reservations[hold.id] = replace(hold, status="expired")
 
-    def of(self, slug: str) -> list[ReservationState]:
-        return [each for each in self.reservations.values() if each.event == slug]
+def expire(state: State, slug: str) -> None:
+    """Let the time of all holds of an event be over."""
+    for each in of(state, slug, "held"):
+        state.apply(Decision(HoldsReleased(), "expiry", (replace(each, status="expired"),)))
 
-    def seats(self, slug: str, status: str) -> list[int]:
-        return [each.seats for each in self.of(slug) if each.status == status]
+
+def event_of(state: State, slug: str) -> EventState:
+    event = state.event(slug)
+    assert event
+    return event
+
+
+def of(state: State, slug: str, status: str) -> list[ReservationState]:
+    pk = event_of(state, slug).id
+    return [r for r in state.reservations.values() if (r.event_id, r.status) == (pk, status)]
+
+
+def history(state: State, slug: str) -> list[tuple[Any, ...]]:
+    """Return the changes of an event, once they are proven to lead to its figures."""
+    event = event_of(state, slug)
+    entries = [entry for entry in state.entries.values() if entry.event_id == event.id]
+    assert [entry.version for entry in entries] == list(range(1, event.version + 1))
+    assert {entry.at for entry in entries} <= {NOW}
+    left = [entry.available_seats for entry in entries]
+    assert [after - before for before, after in pairwise(left)] == [e.seats for e in entries[1:]]
+    assert left[-1:] in ([], [event.available_seats])
+    return [(each.kind, each.seats, each.actor, each.reservation_id) for each in entries]
 
 
 def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> Command:
@@ -152,48 +159,47 @@ def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> C
     st.lists(commands | st.sampled_from(["a", "b"]), max_size=60),
 )
 def test_any_sequence_keeps_the_books(a: int, b: int, sequence: list[Command | str]) -> None:
-    books = Books({"a": EventState("a", a, a), "b": EventState("b", b, b)})
+    state = on_sale(a, b)
     ids, booking_ids = iter(IDS), iter(BOOKING_IDS)
     for drawn in sequence:
         if isinstance(drawn, str):
-            books.expire(drawn)
+            expire(state, drawn)
             continue
-        before = (dict(books.events), dict(books.reservations), dict(books.bookings))
-        if isinstance(books.apply(named(drawn, ids, booking_ids)), Refusal):
-            assert (books.events, books.reservations, books.bookings) == before
-        for slug, event in books.events.items():
-            sold, held = books.seats(slug, "confirmed"), books.seats(slug, "held")
+        before = (dict(state.events), dict(state.reservations), dict(state.bookings))
+        if isinstance(run(state, named(drawn, ids, booking_ids)), Refusal):
+            assert (state.events, state.reservations, state.bookings) == before
+        for slug in ("a", "b"):
+            event = event_of(state, slug)
+            sold, held = of(state, slug, "confirmed"), of(state, slug, "held")
             assert event.available_seats >= 0
-            assert event.held_seats == sum(held)
-            assert event.available_seats + sum(held) + sum(sold) == event.total_seats
+            assert event.held_seats == sum(each.seats for each in held)
+            assert event.total_seats - event.available_seats - event.held_seats == sum(
+                each.seats for each in sold
+            )
             assert event.reservation_count == len(sold)
-            assert event.version == len(books.entries.get(slug, [])) + books.expired.get(slug, 0)
-        for booking in books.bookings.values():
-            items = [books.reservations[item] for item in booking.items]
+            history(state, slug)
+        for booking in state.bookings.values():
+            items = [state.reservations[item] for item in booking.items]
             assert {item.status for item in items} == {booking.status}
 
 
 @given(st.integers(0, 20), st.integers(1, 12))
 def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: int) -> None:
-    event = EventState("a", 20, available)
-    decision = decide(
-        State({"a": event}, {}), Reserve(event="a", partner="p", seats=seats, actor="t")
-    )
+    state = State([EventState("a", 20, available)], NOW)
+    outcome = run(state, Reserve(event="a", partner="p", seats=seats, actor="t"))
     if seats <= available:
-        assert isinstance(decision, Decision)
-        [step] = decision.steps
-        assert step.event.available_seats == available - seats
+        assert isinstance(outcome, Reserved)
+        assert event_of(state, "a").available_seats == available - seats
     else:
-        assert decision == NotEnoughSeats(requested=seats, available_seats=available)
+        assert outcome == NotEnoughSeats(requested=seats, available_seats=available)
 
 
-def outcomes_of(books: Books, commands: Iterable[Command]) -> list[Outcome | Refusal]:
-    decisions = [books.apply(command) for command in commands]
-    return [each.outcome if isinstance(each, Decision) else each for each in decisions]
+def outcomes_of(state: State, commands: Iterable[Command]) -> list[Outcome | Refusal]:
+    return [run(state, command) for command in commands]
 
 
 def test_sales_cancels_and_edits() -> None:
-    books = Books({"a": EventState("a", 10, 10)})
+    state = on_sale(10)
     first = uuid4()
     sequence: list[Command] = [
         Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first),
@@ -209,7 +215,7 @@ def test_sales_cancels_and_edits() -> None:
         EditEvent(event="a", edits={"name": "y", "total_seats": -1}, actor="t"),
         EditEvent(event="a", edits={}, actor="t"),
     ]
-    assert outcomes_of(books, sequence) == [
+    assert outcomes_of(state, sequence) == [
         Reserved(first, 4),
         CapacityBelowSold(total_seats=3, taken_seats=4),
         Edited(total_seats=4, available_seats=0),
@@ -223,13 +229,13 @@ def test_sales_cancels_and_edits() -> None:
         CapacityBelowSold(total_seats=-1, taken_seats=0),
         Edited(total_seats=9, available_seats=9),
     ]
-    assert books.events["a"].details == {"name": "x"}
-    assert books.entries["a"] == [
-        Entry("confirmed", -4, "t", first),
-        Entry("capacity", -6, "t"),
-        Entry("cancelled", 4, "t", first),
-        Entry("edited", 0, "t"),
-        Entry("capacity", 5, "t"),
+    assert event_of(state, "a") == EventState("a", 9, 9, version=5, name="x")
+    assert history(state, "a") == [
+        ("confirmed", -4, "t", first),
+        ("capacity", -6, "t", None),
+        ("cancelled", 4, "t", first),
+        ("edited", 0, "t", None),
+        ("capacity", 5, "t", None),
     ]
 
 
@@ -245,11 +251,11 @@ def hold(event: str, seats: int, reservation_id: UUID) -> Reserve:
 
 
 def test_holds() -> None:
-    books = Books({"a": EventState("a", 10, 10)})
+    state = on_sale(10)
     kept, lapsed, dropped = IDS[:3]
     minute = NOW + timedelta(seconds=60)
     assert outcomes_of(
-        books,
+        state,
         [
             hold("a", 4, kept),
             hold("a", 3, lapsed),
@@ -272,24 +278,25 @@ def test_holds() -> None:
         ReservationNotFound(),
         CapacityBelowSold(total_seats=6, taken_seats=7),
     ]
-    assert books.events["a"] == EventState("a", 10, 3, held_seats=3, reservation_count=1, version=5)
-    books.expire("a")
+    assert event_of(state, "a") == EventState("a", 10, 3, 3, 1, version=5, name="A")
+    expire(state, "a")
     assert outcomes_of(
-        books,
+        state,
         [Confirm(reservation_id=lapsed, actor="t"), Cancel(reservation_id=lapsed, actor="t")],
     ) == [HoldExpired(), ReservationNotFound()]
-    assert books.events["a"] == EventState("a", 10, 6, reservation_count=1, version=6)
-    assert books.entries["a"] == [
-        Entry("held", -4, "t", kept),
-        Entry("held", -3, "t", lapsed),
-        Entry("held", -2, "t", dropped),
-        Entry("hold_confirmed", 0, "t", kept),
-        Entry("cancelled", 2, "t", dropped),
+    assert event_of(state, "a") == EventState("a", 10, 6, 0, 1, version=6, name="A")
+    assert history(state, "a") == [
+        ("held", -4, "t", kept),
+        ("held", -3, "t", lapsed),
+        ("held", -2, "t", dropped),
+        ("hold_confirmed", 0, "t", kept),
+        ("cancelled", 2, "t", dropped),
+        ("expired", 3, "expiry", lapsed),
     ]
 
 
 def test_bookings() -> None:
-    books = Books({slug: EventState(slug, 5, 5, name=slug.upper()) for slug in ("a", "b", "c")})
+    state = on_sale(5, 5, 5)
     booking = uuid4()
 
     def book(*items: tuple[str, int], booking_id: UUID | None = None) -> Book:
@@ -301,11 +308,11 @@ def test_bookings() -> None:
         )
 
     items = (BookedItem("b", "B", 3), BookedItem("a", "A", 4))
-    [made] = outcomes_of(books, [book(("b", 3), ("a", 4), booking_id=booking)])
+    [made] = outcomes_of(state, [book(("b", 3), ("a", 4), booking_id=booking)])
     assert made == Booked(booking, "a@b.example", NOW, items)
-    item = books.bookings[booking].items[0]
+    item = state.bookings[booking].items[0]
     assert outcomes_of(
-        books,
+        state,
         [
             book(("c", 1), ("none", 9), ("b", 3), ("nope", 1)),
             book(("c", 1), ("b", 3), ("a", 2)),
@@ -324,8 +331,8 @@ def test_bookings() -> None:
         BookingAlreadyCancelled(),
         BookingNotFound(),
     ]
-    assert {event.available_seats for event in books.events.values()} == {5}
-    assert [event.version for event in books.events.values()] == [2, 2, 0]
+    assert {event.available_seats for event in state.events.values()} == {5}
+    assert [event.version for event in state.events.values()] == [2, 2, 0]
 
 
 def test_conditions_come_before_seats_and_after_the_event() -> None:
@@ -340,7 +347,7 @@ def test_conditions_come_before_seats_and_after_the_event() -> None:
             expected_version=expected,
             if_match=None if if_match is None else frozenset(if_match),
         )
-        return decide(State({"a": event}, {}), command)
+        return decide(State([event], NOW), command)
 
     assert attempt("b", 6, set()) == EventNotFound("b")
     assert attempt("a", 6, set()) == PreconditionFailed(7)

@@ -47,9 +47,10 @@ def buy(event: Event, seats: int = 1, partner: str = "abc-corp") -> Reserve:
 
 def outcome_of(command: Command) -> Outcome | Exception:
     try:
-        return submit(command)
+        outcome: Outcome = submit(command)
     except Exception as error:
         return error
+    return outcome
 
 
 @pytest.fixture
