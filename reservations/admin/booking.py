@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from reservations.admin.base import ReadOnlyInline, link
 from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import BookedEventFilter, DayRangeFilter
-from reservations.ledger import CancelBooking
+from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Reservation
 
 

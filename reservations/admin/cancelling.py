@@ -14,14 +14,9 @@ from django.urls import reverse
 
 from reservations.admin.base import ReadOnlyAdmin, actor, record, status_label
 from reservations.errors import Refusal
-from reservations.ledger import (
-    BookingCancelled,
-    Cancel,
-    CancelBooking,
-    Cancelled,
-    Outcome,
-    submit_batch,
-)
+from reservations.ledger import submit_batch
+from reservations.ledger.commands import Cancel, CancelBooking
+from reservations.ledger.outcomes import BookingCancelled, Cancelled, Outcome
 
 _SHOWN_REFUSALS = 10
 

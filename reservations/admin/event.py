@@ -12,7 +12,8 @@ from unfold.decorators import display
 
 from reservations.admin.base import BoxOfficeAdmin, actor, link
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
-from reservations.ledger import EditEvent, Edits, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import EditEvent, Edits
 from reservations.models import Event, Reservation
 
 _SHOWN_CHANGES = 20

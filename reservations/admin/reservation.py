@@ -13,7 +13,7 @@ from reservations.admin.base import link
 from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import DayRangeFilter
 from reservations.errors import PartOfBooking, Refusal
-from reservations.ledger import Cancel
+from reservations.ledger.commands import Cancel
 from reservations.models import Booking, Reservation
 
 

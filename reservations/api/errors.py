@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from reservations import errors
-from reservations.ledger import Outcome
+from reservations.ledger.outcomes import Outcome
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import sub
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -115,36 +115,51 @@ class State:
         self.reservations[after.id] = after
         seats, held, sales = map(sub, _taken_by(after), _taken_by(before))
         event = self.events[after.event_id]
-        event = replace(
+        self._advance(
             event,
+            "hold_confirmed" if before and after.status == "confirmed" else after.status,
+            actor,
+            after.id,
             available_seats=event.available_seats - seats,
             held_seats=event.held_seats + held,
             reservation_count=event.reservation_count + sales,
         )
-        kind = "hold_confirmed" if before and after.status == "confirmed" else after.status
-        self._advance(event, kind, -seats, actor, after.id)
 
     def _edit(self, event: EventState, edits: Edits, actor: str) -> None:
         """Give an event new details, a new capacity, or both, a version for each."""
-        details = {name: value for name, value in edits.items() if name != "total_seats"}
+        details: dict[str, Any] = {
+            name: value for name, value in edits.items() if name != "total_seats"
+        }
         if details:
-            edited = replace(event, **details)  # type: ignore[arg-type]
-            event = self._advance(edited, "edited", 0, actor)
+            event = self._advance(event, "edited", actor, **details)
         if "total_seats" in edits:
-            more = edits["total_seats"] - event.total_seats
-            total, available = event.total_seats + more, event.available_seats + more
-            edited = replace(event, total_seats=total, available_seats=available)
-            self._advance(edited, "capacity", more, actor)
+            total = edits["total_seats"]
+            available = event.available_seats + total - event.total_seats
+            self._advance(event, "capacity", actor, total_seats=total, available_seats=available)
 
     def _advance(
-        self, event: EventState, kind: str, seats: int, actor: str, reservation: UUID | None = None
+        self,
+        event: EventState,
+        kind: str,
+        actor: str,
+        reservation_id: UUID | None = None,
+        **columns: Any,
     ) -> EventState:
-        event = replace(event, version=event.version + 1)
-        self.events[event.id] = event
-        left = event.available_seats
-        entry = Entry(event.id, event.version, kind, seats, left, reservation, actor, self.now)
+        after = replace(event, version=event.version + 1, **columns)
+        left = after.available_seats
+        entry = Entry(
+            event_id=event.id,
+            version=after.version,
+            kind=kind,
+            seats=left - event.available_seats,
+            available_seats=left,
+            reservation_id=reservation_id,
+            actor=actor,
+            at=self.now,
+        )
+        self.events[event.id] = after
         self.entries[entry.id] = entry
-        return event
+        return after
 
 
 def _taken_by(reservation: ReservationState | None) -> tuple[int, int, int]:

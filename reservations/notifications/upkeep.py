@@ -17,7 +17,8 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
 from reservations.errors import Refusal
-from reservations.ledger import ReleaseHolds, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import ReleaseHolds
 from reservations.models import IdempotencyRecord, Reservation
 from reservations.notifications.jobs import MAX_RETRIES
 

@@ -7,7 +7,8 @@ from django.db.models.functions import Now
 from factory.declarations import SelfAttribute, Sequence
 from factory.django import DjangoModelFactory
 
-from reservations.ledger import Book, BookingItem, Reserve, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Book, BookingItem, Reserve
 from reservations.models import Event, Reservation
 
 

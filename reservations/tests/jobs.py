@@ -9,8 +9,8 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from reservations.ledger import Booked, BookedItem
 from reservations.ledger.outbox import queue_mails
+from reservations.ledger.outcomes import Booked, BookedItem
 from reservations.models import Booking, Event, Reservation
 
 EMAIL = "Ada.Lovelace@shop.example"

@@ -25,7 +25,8 @@ from reservations.tests.jobs import book, queue
 queue([book(Event.objects.get(), email=f"{n}@shop.example") for n in range(%d)])
 """
 HOLD = """
-from reservations.ledger import Reserve, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Reserve
 submit(Reserve(event="node-meetup-2025", partner="p", seats=2, actor="test", hold_seconds=1))
 """
 JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'mail'"

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import APIException
 
 from reservations.api.fields import Integer, Text
-from reservations.ledger import Reserved
+from reservations.ledger.outcomes import Reserved
 from reservations.models import DEFAULT_EVENT, Event, Reservation
 
 MAX_SEATS = 10

@@ -21,7 +21,8 @@ from reservations.api.reservations.serializers import (
     parse_reservation_id,
 )
 from reservations.api.translation import parse, represent
-from reservations.ledger import Cancel, Confirm, Reserve, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel, Confirm, Reserve
 from reservations.models import DEFAULT_EVENT
 
 ACTOR = "api"

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from reservations.api.fields import Integer, QueryInteger, Text
 from reservations.api.translation import parse
 from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
-from reservations.ledger import BookingItem
+from reservations.ledger.commands import BookingItem
 from reservations.models import Booking
 
 MAX_QUANTITY = 3

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from reservations.api.v1.requests import STATUSES
-from reservations.ledger import BookedItem
+from reservations.ledger.outcomes import BookedItem
 from reservations.models import Change, Event, Reservation
 
 

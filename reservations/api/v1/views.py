@@ -26,7 +26,8 @@ from reservations.api.v1.serializers import (
     EventSerializer,
 )
 from reservations.errors import BookingNotFound
-from reservations.ledger import Book, CancelBooking, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Book, CancelBooking
 
 ACTOR = "api/v1"
 

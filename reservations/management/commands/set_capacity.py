@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from reservations.errors import Refusal
-from reservations.ledger import EditEvent, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import EditEvent
 
 _MAX_SEATS = 2_147_483_647  # of PostgreSQL's integer
 

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from rest_framework.test import APIClient
 
-from reservations.ledger import Cancel, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel
 from reservations.models import Event, Reservation
 from reservations.tests.api.test_reservation import BAD_IDS, NOT_FOUND
 from reservations.tests.books import assert_books

@@ -5,7 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from reservations.ledger import Cancel, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel
 from reservations.models import Event
 from reservations.tests.factories import EventFactory, reserve
 

@@ -12,7 +12,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.errors import Busy
-from reservations.ledger import Book, books, submit
+from reservations.ledger import books, submit
+from reservations.ledger.commands import Book
 from reservations.ledger.lock import lock_events
 from reservations.ledger.state import EventState
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation

@@ -11,7 +11,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.errors import CapacityBelowSold
-from reservations.ledger import EditEvent, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import EditEvent
 from reservations.models import Event
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.concurrency.threads import run_together

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reservations.errors import Refusal
-from reservations.ledger import (
+from reservations.ledger import submit_batch
+from reservations.ledger.commands import (
     Book,
     BookingItem,
     Cancel,
@@ -18,12 +19,11 @@ from reservations.ledger import (
     Command,
     Confirm,
     EditEvent,
-    Outcome,
     ReleaseHolds,
     Reserve,
     Retry,
-    submit_batch,
 )
+from reservations.ledger.outcomes import Outcome
 from reservations.models import Event
 from reservations.tests.books import assert_proven
 from reservations.tests.factories import EventFactory, hold, lapse

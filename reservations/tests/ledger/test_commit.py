@@ -19,24 +19,20 @@ from reservations.errors import (
     Refusal,
     ReservationNotFound,
 )
-from reservations.ledger import (
+from reservations.ledger import commit as commit_module
+from reservations.ledger import submit, submit_batch
+from reservations.ledger.commands import (
     Book,
     Cancel,
     CancelBooking,
-    Cancelled,
     Command,
     Confirm,
-    Confirmed,
-    Edited,
     EditEvent,
     Reserve,
-    Reserved,
-    submit,
-    submit_batch,
 )
-from reservations.ledger import commit as commit_module
 from reservations.ledger.commit import commit
 from reservations.ledger.decide import decide
+from reservations.ledger.outcomes import Cancelled, Confirmed, Edited, Reserved
 from reservations.ledger.state import Decision, State
 from reservations.models import Change, Event, Reservation
 from reservations.tests.books import assert_books

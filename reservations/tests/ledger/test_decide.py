@@ -25,27 +25,29 @@ from reservations.errors import (
     Shortage,
     VersionConflict,
 )
-from reservations.ledger import (
+from reservations.ledger.commands import (
     Book,
-    Booked,
-    BookedItem,
-    BookingCancelled,
     BookingItem,
     Cancel,
     CancelBooking,
-    Cancelled,
     Command,
     Confirm,
-    Confirmed,
-    Edited,
     EditEvent,
-    HoldsReleased,
-    Outcome,
     ReleaseHolds,
     Reserve,
-    Reserved,
 )
 from reservations.ledger.decide import decide
+from reservations.ledger.outcomes import (
+    Booked,
+    BookedItem,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Reserved,
+)
 from reservations.ledger.state import Decision, EventState, ReservationState, State
 
 IDS = [UUID(int=number) for number in range(12)]

@@ -17,19 +17,10 @@ from reservations.errors import (
     Refusal,
     ReservationNotFound,
 )
-from reservations.ledger import (
-    Cancel,
-    Cancelled,
-    Command,
-    Confirm,
-    Confirmed,
-    Outcome,
-    Reserve,
-    Reserved,
-    group_commit,
-    submit,
-)
+from reservations.ledger import group_commit, submit
+from reservations.ledger.commands import Cancel, Command, Confirm, Reserve
 from reservations.ledger.commit import commit
+from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter

@@ -8,7 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from reservations.errors import HoldExpired, NotEnoughSeats
-from reservations.ledger import Cancel, Confirm, ReleaseHolds, Reserve, Reserved, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel, Confirm, ReleaseHolds, Reserve
+from reservations.ledger.outcomes import Reserved
 from reservations.models import Change, Event, Reservation
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.database import (

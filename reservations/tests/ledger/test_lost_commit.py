@@ -5,7 +5,8 @@ from django.db import connections
 from rest_framework.test import APIClient
 
 from reservations.errors import OutcomeUnknown
-from reservations.ledger import Cancel, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel
 from reservations.models import Event, IdempotencyRecord
 from reservations.tests.books import assert_books
 from reservations.tests.factories import reserve

@@ -22,18 +22,18 @@ from reservations.errors import (
     ReservationNotFound,
     VersionConflict,
 )
-from reservations.ledger import (
+from reservations.ledger import submit_batch
+from reservations.ledger.commands import (
     Cancel,
     CancelBooking,
     Command,
     Confirm,
     EditEvent,
-    Outcome,
     ReleaseHolds,
     Reserve,
     Retry,
-    submit_batch,
 )
+from reservations.ledger.outcomes import Outcome
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.factories import EventFactory, booking_of, lapse

@@ -11,17 +11,11 @@ from procrastinate.contrib.django import app, connector_params
 from uuid_utils.compat import uuid7
 
 from reservations.errors import Busy, Refusal
-from reservations.ledger import (
-    BookingCancelled,
-    CancelBooking,
-    Outcome,
-    Reserved,
-    Retry,
-    submit,
-    submit_batch,
-)
 from reservations.ledger import commit as commit_module
+from reservations.ledger import submit, submit_batch
+from reservations.ledger.commands import CancelBooking, Retry
 from reservations.ledger.outbox import queue_mails
+from reservations.ledger.outcomes import BookingCancelled, Outcome, Reserved
 from reservations.models import Event
 from reservations.tests.database import second_connection, setting
 from reservations.tests.factories import booking_of, reserve

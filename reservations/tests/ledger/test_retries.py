@@ -20,16 +20,9 @@ from reservations.errors import (
     NotEnoughSeats,
     VersionConflict,
 )
-from reservations.ledger import (
-    Book,
-    CancelBooking,
-    Confirm,
-    Reserve,
-    Reserved,
-    Retry,
-    submit,
-    submit_batch,
-)
+from reservations.ledger import submit, submit_batch
+from reservations.ledger.commands import Book, CancelBooking, Confirm, Reserve, Retry
+from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from reservations.ledger import Cancel, CancelBooking, Confirm, EditEvent, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent
 from reservations.models import Booking, Change, Event, Reservation
 from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
 

@@ -9,7 +9,8 @@ from django.db import connection
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.models.signals import post_migrate, pre_migrate
 
-from reservations.ledger import Cancel, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.factories import EventFactory, book, hold, reserve

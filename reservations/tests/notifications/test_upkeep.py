@@ -12,7 +12,8 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from pytest_django import Settings
 
-from reservations.ledger import Reserve, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Reserve
 from reservations.models import Event, IdempotencyRecord, Reservation
 from reservations.notifications import upkeep
 from reservations.tests.database import locked, setting

@@ -14,7 +14,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.live_server_helper import LiveServer
 
-from reservations.ledger import EditEvent, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import EditEvent
 from reservations.models import Event
 from reservations.tests.books import assert_proven
 from reservations.tests.stampede import servers

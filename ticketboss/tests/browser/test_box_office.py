@@ -17,7 +17,8 @@ user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"
 """
 
 BOOKED = """
-from reservations.ledger import Book, BookingItem, Reserve, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Book, BookingItem, Reserve
 from reservations.models import Event
 for slug, name in (("matinee", "Matinee"), ("gala", "Gala")):
     Event.objects.open(Event(slug=slug, name=name, total_seats=20))

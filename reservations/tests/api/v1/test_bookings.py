@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from reservations.errors import Busy
-from reservations.ledger import CancelBooking, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Event
 from reservations.tests.api.test_reservation import BAD_IDS
 from reservations.tests.api.v1.test_events import BAD_NUMBERS, invalid

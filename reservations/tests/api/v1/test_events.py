@@ -10,7 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from reservations.ledger import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds, submit
+from reservations.ledger import submit
+from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds
 from reservations.models import Change, Event
 from reservations.tests.database import in_a_thread
 from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
