@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import orjson
 from django.http import UnreadablePostError
+from django.utils.functional import cached_property
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
@@ -58,6 +59,26 @@ class JSONObjectParser(BaseParser):
         if not isinstance(body, dict):
             raise ParseError("Request body must be a JSON object")
         return body
+
+
+class JSONRequest(Request):
+    """DRF's, for which a body is never a form, and so takes half the time."""
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """Return the object in the body; an empty one if there is no body.
+
+        Raises:
+            APIException: its subclass says what is wrong with the body.
+        """
+        if not int(self.META.get("CONTENT_LENGTH") or 0):
+            return {}
+        assert self.negotiator
+        parser = self.negotiator.select_parser(self, self.parsers or ())
+        if parser is None:
+            raise UnsupportedMediaType(self.content_type)
+        stream = cast("IO[Any]", self._request)  # It can be read, so much of one is enough.
+        return cast("dict[str, Any]", parser.parse(stream, None, self.parser_context))
 
 
 class JSONRenderer(BaseRenderer):

@@ -2,14 +2,26 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import ViewSetMixin
+
+from reservations.api.body import JSONRequest
 
 
 class View(APIView):
     """DRF's, without what it does for every request and nobody here needs."""
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        """Make a request of ours, instead of DRF's."""
+        return JSONRequest(
+            request,
+            parsers=self.get_parsers(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
 
     def perform_authentication(self, request: Request) -> None:
         """Ask nobody who they are: the API is open."""
@@ -29,7 +41,7 @@ class View(APIView):
         return response
 
 
-class Views(View, ViewSet):
+class Views(ViewSetMixin, View):
     """Several of them for one path."""
 
 

@@ -116,15 +116,10 @@ def _parse_items(data: list[Any]) -> tuple[list[BookingItem], dict[str, Any]]:
     faults: dict[str, Any] = {}
     for number, each in enumerate(data):
         try:
-            # Of null, a serializer says that there is no data; of an array, that it is no object.
-            items.append(BookingItem(**parse(ItemRequest, [] if each is None else each)))
+            items.append(BookingItem(**parse(ItemRequest, each)))
         except ValidationError as error:
-            faults[str(number)] = _under_its_own_path(error.detail)
+            faults[str(number)] = error.detail
     return items, faults
-
-
-def _under_its_own_path(faults: Any) -> Any:
-    return {"" if name == "non_field_errors" else name: each for name, each in faults.items()}
 
 
 def _faults_of_the_whole(items: list[Any]) -> Iterator[str]:
