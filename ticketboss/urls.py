@@ -1,15 +1,16 @@
 """Every route of the project."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
 from reservations.api import errors
+from reservations.api import urls as api
 from ticketboss.metrics import metrics
 
 urlpatterns = [
-    path("", include("reservations.api.urls")),
+    *api.urlpatterns,
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     re_path(r"^metrics/?\Z", metrics),
