@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-import orjson
-from rest_framework.response import Response
+from django.http import HttpResponse
 
 from reservations.api.errors import handle
 from reservations.api.v1.errors import handle as handle_v1
@@ -53,6 +52,6 @@ class Door:
             self._inside -= 1
 
 
-def _refused(render: Callable[[Exception, dict[str, object]], Response]) -> Refused:
+def _refused(render: Callable[[Exception, dict[str, object]], HttpResponse]) -> Refused:
     answer = render(Busy(), {})
-    return Refused({"Retry-After": answer["Retry-After"]}, orjson.dumps(answer.data))
+    return Refused({"Retry-After": answer["Retry-After"]}, answer.content)

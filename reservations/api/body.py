@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any, cast
 
 import orjson
-from django.http import UnreadablePostError
+from django.http import HttpResponse, UnreadablePostError
 from django.utils.functional import cached_property
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -81,8 +81,21 @@ class JSONRequest(Request):
         return cast("dict[str, Any]", parser.parse(stream, None, self.parser_context))
 
 
+class JSONResponse(HttpResponse):
+    """An answer in compact JSON, made at once: DRF's, rendered later, takes twice as long."""
+
+    def __init__(
+        self, data: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer with ``data``, or without a body."""
+        body = b"" if data is None else orjson.dumps(data)
+        super().__init__(body, "application/json", status, headers=headers)
+        if data is None:
+            del self["Content-Type"]
+
+
 class JSONRenderer(BaseRenderer):
-    """Render compact JSON in UTF-8."""
+    """Render compact JSON in UTF-8, for views of DRF's own kind."""
 
     media_type = "application/json"
     format = "json"

@@ -7,9 +7,8 @@ from django.views.decorators.cache import cache_page
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 _SECONDS = 60  # Made anew at most once a minute in each process: it takes tens of milliseconds.
 
@@ -43,9 +42,3 @@ class DocsView(SpectacularSwaggerSplitView):
 
     template_name = "reservations/docs.html"
     metadata_class = None
-
-    def handle_exception(self, exc: Exception) -> Response:
-        """Answer in JSON, as everywhere."""
-        self.request.accepted_renderer = JSONRenderer()
-        self.request.accepted_media_type = JSONRenderer.media_type
-        return super().handle_exception(exc)

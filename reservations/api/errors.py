@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import structlog
 from django.core.exceptions import SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from reservations import errors
+from reservations.api.body import JSONResponse
 from reservations.ledger.outcomes import Outcome
 
 log = structlog.get_logger(__name__)
@@ -62,14 +62,9 @@ _RULES: dict[type[errors.Refusal], _Rule] = {
 }
 
 
-def handle(error: Exception, _context: dict[str, Any]) -> Response:
+def handle(error: Exception, _context: dict[str, Any]) -> JSONResponse:
     """Answer any exception of a view (DRF's ``EXCEPTION_HANDLER``)."""
-    answer = explain(error)
-    return Response(_body(answer), status=answer.status, headers=answer.headers)
-
-
-def _body(answer: Answer) -> Body:
-    return {"error": answer.sentence, "code": answer.code, **answer.details}
+    return _json(explain(error))
 
 
 def explain(error: Exception) -> Answer:
@@ -183,12 +178,9 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     return _json(refused)
 
 
-def _json(answer: Answer) -> JsonResponse:
-    # As compact as DRF's.
-    compact = {"separators": (",", ":")}
-    return JsonResponse(
-        _body(answer), status=answer.status, headers=answer.headers, json_dumps_params=compact
-    )
+def _json(answer: Answer) -> JSONResponse:
+    body = {"error": answer.sentence, "code": answer.code, **answer.details}
+    return JSONResponse(body, status=answer.status, headers=answer.headers)
 
 
 def wants_page(request: HttpRequest | Request) -> bool:

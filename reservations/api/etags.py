@@ -6,19 +6,19 @@ from typing import Any
 from django.utils.http import parse_etags
 from rest_framework import status
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from reservations.api.body import JSONResponse
 from reservations.models import Event
 
 
-def respond(request: Request, event: Event, body: Any) -> Response:
+def respond(request: Request, event: Event, body: Any) -> JSONResponse:
     """Return ``body`` with the event's tag, or 304 to who has it already."""
     tag = f'"{event.slug}-{event.version}"'
     known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     # Weakly compared: RFC 9110, 13.1.2.
     if known == ["*"] or tag in {each.removeprefix("W/") for each in known}:
-        return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
-    return Response(body, headers={"ETag": tag})
+        return JSONResponse(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
+    return JSONResponse(body, headers={"ETag": tag})
 
 
 def versions_asked_for(request: Request, slug: str) -> frozenset[int] | None:

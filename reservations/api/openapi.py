@@ -1,9 +1,11 @@
 """What the OpenAPI document says beyond the fields of each body."""
 
+import json
 from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
+from django.http import HttpResponse
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
@@ -11,7 +13,6 @@ from drf_spectacular.utils import (
     PolymorphicProxySerializer,
 )
 from rest_framework import exceptions, serializers
-from rest_framework.response import Response
 
 from reservations import errors
 from reservations.api.body import PayloadTooLarge
@@ -150,7 +151,7 @@ def location(what: str) -> OpenApiParameter:
 
 def refusals(
     *causes: Exception,
-    handle: Callable[[Exception, dict[str, Any]], Response] = handle,
+    handle: Callable[[Exception, dict[str, Any]], HttpResponse] = handle,
     bodies: Bodies = _BODIES,
     otherwise: Form = Error,
 ) -> dict[int, OpenApiResponse]:
@@ -165,7 +166,7 @@ def refusals(
     known: Bodies = {Exception: otherwise, **bodies}
     answers = [(handle(cause, {}), _form(type(cause), known)) for cause in causes]
     return {
-        status: _response([(answer.data, form) for answer, form in same])
+        status: _response([(json.loads(answer.content), form) for answer, form in same])
         for status, same in groupby(answers, key=lambda pair: pair[0].status_code)
     }
 

@@ -9,9 +9,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
-from reservations.api.views import View
 
 _TAGS = ["Operations"]
 
@@ -35,7 +35,7 @@ class Readiness(Health):
     database = serializers.CharField(help_text="ok")
 
 
-class HealthView(View):
+class HealthView(APIView):
     """The process is alive; asks nothing else."""
 
     @extend_schema(
@@ -50,7 +50,7 @@ class HealthView(View):
         return Response({"status": "ok"})
 
 
-class ReadyView(View):
+class ReadyView(APIView):
     """The process can do its work."""
 
     @extend_schema(

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
@@ -26,28 +26,24 @@ class View(APIView):
     def perform_authentication(self, request: Request) -> None:
         """Ask nobody who they are: the API is open."""
 
-    def handle_exception(self, exc: Exception) -> Response:
+    def handle_exception(  # type: ignore[override]
+        self, exc: Exception
+    ) -> HttpResponseBase:
         """Answer what the handler says, without DRF's question how to authenticate instead."""
-        response: Response = self.get_exception_handler()(exc, {})
+        response: HttpResponseBase = self.get_exception_handler()(exc, {})
         return response
 
-    def finalize_response(
-        self, request: Request, response: Response, *args: Any, **kwargs: Any
-    ) -> Response:
+    def finalize_response(  # type: ignore[override]
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
         """Let what the request took be freed as soon as it is answered."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if isinstance(response, Response):
-            response.add_post_render_callback(_let_go)
+        super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]
+        # The view and its request refer to each other, and to themselves. In a circle they would
+        # stay until the garbage collector comes, the more often the busier it is.
+        request.parser_context.clear()
+        vars(self).clear()
         return response
 
 
 class Views(ViewSetMixin, View):
     """Several of them for one path."""
-
-
-def _let_go(response: Response) -> None:
-    # The view, its request and the response refer to each other. In a circle they would stay, with
-    # all that belongs to them, until the garbage collector comes, the more often the busier it is.
-    context = response.renderer_context  # type: ignore[attr-defined]
-    for circle in (context["request"].parser_context, vars(context["view"]), context):
-        circle.clear()

@@ -42,7 +42,6 @@ BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "qu
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("GET", "/health", None, 200),
         ("GET", "/api/v1/events", None, 200),
         ("POST", "/reservations", SALE, 201),
         ("POST", "/reservations", SALE | {"seats": 10}, 409),

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from rest_framework import status
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from reservations import queries
 from reservations.api import etags
+from reservations.api.body import JSONResponse
 from reservations.api.errors import replayed
 from reservations.api.idempotency import RetrySafe
 from reservations.api.reservations import openapi
@@ -36,13 +36,13 @@ class SummaryViewSet(RetrySafe):
     scope = SCOPE
 
     @openapi.SUMMARY
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> JSONResponse:
         """Show the figures of the event that ``?eventId=`` names."""
         event = queries.get_event(request.query_params.get("eventId", DEFAULT_EVENT))
         return etags.respond(request, event, represent(SummarySerializer, event))
 
     @openapi.RESERVE
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> JSONResponse:
         """Reserve or hold seats, or refuse at once."""
         wanted = parse(ReservationRequest, request.data)
         reserved = submit(
@@ -54,7 +54,7 @@ class SummaryViewSet(RetrySafe):
             )
         )
         location = f"{request.path.rstrip('/')}/{reserved.reservation_id}"
-        return Response(
+        return JSONResponse(
             represent(ReservedSerializer, reserved),
             status=status.HTTP_201_CREATED,
             headers={"Location": location, **replayed(reserved)},
@@ -73,21 +73,21 @@ class ReservationViewSet(RetrySafe):
         self.reservation_id = parse_reservation_id(kwargs["reservation_id"])
 
     @openapi.RETRIEVE
-    def retrieve(self, request: Request, reservation_id: str) -> Response:
+    def retrieve(self, request: Request, reservation_id: str) -> JSONResponse:
         """Show the reservation, whatever its status."""
         reservation = queries.get_reservation(self.reservation_id)
-        return Response(represent(ReservationSerializer, reservation))
+        return JSONResponse(represent(ReservationSerializer, reservation))
 
     @openapi.CONFIRM
-    def confirm(self, request: Request, reservation_id: str) -> Response:
+    def confirm(self, request: Request, reservation_id: str) -> JSONResponse:
         """Make what is held confirmed."""
         confirmed = submit(
             Confirm(reservation_id=self.reservation_id, actor=ACTOR, retry=self.retry)
         )
-        return Response(represent(ConfirmedSerializer, confirmed), headers=replayed(confirmed))
+        return JSONResponse(represent(ConfirmedSerializer, confirmed), headers=replayed(confirmed))
 
     @openapi.CANCEL
-    def destroy(self, request: Request, reservation_id: str) -> Response:
+    def destroy(self, request: Request, reservation_id: str) -> JSONResponse:
         """Cancel the reservation and return its seats."""
         submit(Cancel(reservation_id=self.reservation_id, actor=ACTOR))
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return JSONResponse(status=status.HTTP_204_NO_CONTENT)

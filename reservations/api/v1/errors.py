@@ -2,21 +2,20 @@
 
 from typing import Any
 
-from rest_framework.response import Response
-
 from reservations import errors
+from reservations.api.body import JSONResponse
 from reservations.api.errors import Body, explain
 
 _NAMES = {"invalid": "ValidationError"}
 """Names that are not their code in PascalCase."""
 
 
-def handle(error: Exception, _context: dict[str, Any]) -> Response:
+def handle(error: Exception, _context: dict[str, Any]) -> JSONResponse:
     """Answer any exception of a view."""
     answer = explain(error)
     name = _NAMES.get(answer.code) or answer.code.title().replace("_", "")
     body = {"error": name, "message": answer.sentence, **answer.details, **_details(error)}
-    return Response(body, status=answer.status, headers=answer.headers)
+    return JSONResponse(body, status=answer.status, headers=answer.headers)
 
 
 def _details(error: Exception) -> Body:

@@ -8,10 +8,10 @@ from uuid import UUID
 from rest_framework import status
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from reservations import queries
 from reservations.api import etags
+from reservations.api.body import JSONResponse
 from reservations.api.errors import replayed
 from reservations.api.idempotency import RetrySafe
 from reservations.api.translation import parse, represent, represent_all
@@ -37,7 +37,7 @@ class V1ViewSet(RetrySafe):
 
     scope = "bookings"
 
-    def get_exception_handler(self) -> Callable[..., Response]:
+    def get_exception_handler(self) -> Callable[..., JSONResponse]:
         """Return this family's."""
         return handle
 
@@ -46,32 +46,34 @@ class EventViewSet(V1ViewSet):
     """Events, and what happened to them."""
 
     @openapi.LIST_EVENTS
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> JSONResponse:
         """Show a page of events, by date."""
         query = _parse_query(PageQuery, request)
         events, pagination = paginate(queries.get_events(), **query)
-        return Response({"data": represent_all(EventSerializer, events), "pagination": pagination})
+        return JSONResponse(
+            {"data": represent_all(EventSerializer, events), "pagination": pagination}
+        )
 
     @openapi.RETRIEVE_EVENT
-    def retrieve(self, request: Request, event_id: str) -> Response:
+    def retrieve(self, request: Request, event_id: str) -> JSONResponse:
         """Show one event."""
         event = queries.get_event(event_id)
         return etags.respond(request, event, {"data": represent(EventSerializer, event)})
 
     @openapi.LIST_CHANGES
-    def changes(self, request: Request, event_id: str) -> Response:
+    def changes(self, request: Request, event_id: str) -> JSONResponse:
         """Show what happened to the event after a version."""
         query = _parse_query(ChangesQuery, request)
         changes = queries.get_changes(queries.get_event(event_id), **query)
         last = changes[-1].version if changes else query["after"]
-        return Response({"data": represent_all(ChangeSerializer, changes), "next": last})
+        return JSONResponse({"data": represent_all(ChangeSerializer, changes), "next": last})
 
 
 class BookingsViewSet(V1ViewSet):
     """All bookings, and new ones."""
 
     @openapi.LIST_BOOKINGS
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request) -> JSONResponse:
         """Show a page of bookings, newest first."""
         query = _parse_query(BookingsQuery, request)
         bookings = queries.get_bookings(
@@ -80,10 +82,12 @@ class BookingsViewSet(V1ViewSet):
             event=query.get("eventId"),
         )
         found, pagination = paginate(bookings, page=query["page"], limit=query["limit"])
-        return Response({"data": represent_all(BookingSerializer, found), "pagination": pagination})
+        return JSONResponse(
+            {"data": represent_all(BookingSerializer, found), "pagination": pagination}
+        )
 
     @openapi.BOOK
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request) -> JSONResponse:
         """Book all items, or none."""
         if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
             raise ParseError("Request body must be a JSON object")
@@ -97,7 +101,7 @@ class BookingsViewSet(V1ViewSet):
             )
         )
         location = f"{request.path.rstrip('/')}/{booked.booking_id}"
-        return Response(
+        return JSONResponse(
             {"data": represent(BookedSerializer, booked)},
             status=status.HTTP_201_CREATED,
             headers={"Location": location, **replayed(booked)},
@@ -108,18 +112,18 @@ class BookingViewSet(V1ViewSet):
     """One booking."""
 
     @openapi.RETRIEVE_BOOKING
-    def retrieve(self, request: Request, booking_id: str) -> Response:
+    def retrieve(self, request: Request, booking_id: str) -> JSONResponse:
         """Show the booking, whatever its status."""
         booking = queries.get_booking(_parse_booking_id(booking_id))
-        return Response({"data": represent(BookingSerializer, booking)})
+        return JSONResponse({"data": represent(BookingSerializer, booking)})
 
     @openapi.CANCEL_BOOKING
-    def cancel(self, request: Request, booking_id: str) -> Response:
+    def cancel(self, request: Request, booking_id: str) -> JSONResponse:
         """Cancel the booking whole and return its seats."""
         cancelled = submit(
             CancelBooking(booking_id=_parse_booking_id(booking_id), actor=ACTOR, retry=self.retry)
         )
-        return Response(
+        return JSONResponse(
             {"data": represent(BookedSerializer, cancelled)}, headers=replayed(cancelled)
         )
 
