@@ -101,7 +101,7 @@ try:
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     GROUP_COMMIT = env.bool("GROUP_COMMIT", True)
     MAX_BATCH = env.int("MAX_BATCH", 256, validate=Range(1, 10_000))
-    MAX_QUEUE = env.int("MAX_QUEUE", 1024, validate=Range(1, 100_000))
+    MAX_QUEUE = env.int("MAX_QUEUE", 384, validate=Range(1, 100_000))
     QUEUE_TIMEOUT = env.float("QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60))
     LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))

@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,12 +20,18 @@ import psycopg
 import pytest
 
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import Serving, manage, wait_until
+from ticketboss.tests.programs import ROOT, Serving, environment, manage, wait_until
 
 pytestmark = pytest.mark.slow
 
 CLIENTS = 40
 BUY = {"partnerId": "abc-corp", "seats": 1}
+OPEN_ANOTHER = """
+    INSERT INTO reservations_event
+        (slug, name, total_seats, available_seats, reservation_count, version)
+    VALUES ('another', 'Another', 10, 10, 0, 0)
+"""
+WAITERS = "SELECT pid FROM pg_locks WHERE NOT granted"
 
 
 class Client:
@@ -58,7 +67,7 @@ def all_at_once(serving: Serving, each: Callable[[Client], Any]) -> list[Any]:
 
 @contextmanager
 def locked(serving: Serving) -> Iterator[psycopg.Connection]:
-    """Hold every event's row, as a slow transaction would."""
+    """Hold the row of every event that there is, as a slow transaction would."""
     with Cluster(serving.home).connect("ticketboss") as other, other.transaction():
         other.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
         yield other
@@ -125,7 +134,13 @@ def a_worker_of(serving: Serving) -> psutil.Process:
 
 def test_the_excess_is_sent_away_quickly_and_it_is_soon_over(migrated_home: Path) -> None:
     with (
-        Serving(migrated_home, MAX_REQUESTS="4", LOCK_TIMEOUT="30", QUEUE_TIMEOUT="30") as serving,
+        Serving(
+            migrated_home,
+            MAX_REQUESTS="4",
+            LOCK_TIMEOUT="30",
+            QUEUE_TIMEOUT="30",
+            METRICS_ALLOWED_IPS="127.0.0.1",
+        ) as serving,
         ThreadPoolExecutor(4) as pool,
     ):
         with locked(serving):
@@ -140,6 +155,10 @@ def test_the_excess_is_sent_away_quickly_and_it_is_soon_over(migrated_home: Path
             assert (status, body["error"], headers["Retry-After"]) == (503, "Busy", "1")
             for path in ("/health", "/ready", "/admin/login/"):
                 assert status_of(serving, path) == 200
+            [(turned_away,)] = re.findall(
+                r"^ticketboss_turned_away_total (\d+)\.0$", serving.text("/metrics"), re.MULTILINE
+            )
+            assert int(turned_away) >= 3
         assert [each.result(30).status for each in inside] == [201] * 4
         assert serving.reserve().status == 201
         assert_proven(serving)
@@ -149,6 +168,29 @@ def status_of(serving: Serving, path: str) -> int:
     with closing(Client(serving).connection) as connection:
         connection.request("GET", path)
         return connection.getresponse().status
+
+
+def test_an_event_that_nobody_can_buy_from_leaves_room_for_the_others(migrated_home: Path) -> None:
+    with (
+        Serving(
+            migrated_home,
+            MAX_REQUESTS="12",
+            MAX_QUEUE="6",
+            LOCK_TIMEOUT="30",
+            QUEUE_TIMEOUT="30",
+        ) as serving,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        with locked(serving), Cluster(serving.home).connect("ticketboss") as database:
+            waiting = [pool.submit(serving.reserve)]
+            wait_until(lambda: bool(database.execute(WAITERS).fetchall()))
+            waiting += [pool.submit(serving.reserve) for _ in range(19)]
+            # All are told at once but who leads, and who may wait behind.
+            wait_until(lambda: sum(each.done() for each in waiting) == 13)
+            database.execute(OPEN_ANOTHER)
+            assert post_once(serving, "/reservations", BUY | {"eventId": "another"})[0] == 201
+        assert Counter(each.result(30).status for each in waiting) == {201: 7, 503: 13}
+        assert_proven(serving)
 
 
 def test_no_more_than_may_wait_for_an_event(migrated_home: Path) -> None:
@@ -188,3 +230,37 @@ def test_slow_and_vanishing_clients_keep_nobody_waiting(migrated_home: Path) -> 
         assert 2 <= serving.request("GET", "/reservations").body["reservationCount"] <= 6
         assert_proven(serving)
     assert "crashed" not in serving.output
+
+
+def test_a_client_that_is_quick_keeps_nobody_waiting(migrated_home: Path) -> None:
+    """A greenlet that never has to wait must let others have their turn."""
+    requests = 300
+    with (
+        Serving(migrated_home) as serving,
+        closing(Client(serving).connection) as other,
+        closing(socket.create_connection(("127.0.0.1", serving.port))) as quick,
+    ):
+        other.connect()
+        # Enough to keep it busy for a while, too little to fill its buffer, where it would wait.
+        quick.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * requests)
+        quick.recv(1)
+        other.request("GET", "/health")
+        assert other.getresponse().status == 200
+        assert quick.recv(1_000_000).count(b'{"status":"ok"}') < requests / 2
+
+
+@pytest.mark.parametrize("imported_first", ["gevent", "psycopg"])
+def test_a_worker_does_not_start_if_it_would_block_on_the_database(
+    home: Path, imported_first: str
+) -> None:
+    start = "runpy.run_path('ticketboss/gunicorn.conf.py')['post_worker_init'](None)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {imported_first}, runpy; {start}"],
+        cwd=ROOT,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) is (imported_first == "gevent")
+    assert ("psycopg was imported before gevent's patch" in done.stderr) is bool(done.returncode)
