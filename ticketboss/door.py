@@ -14,7 +14,7 @@ from ticketboss.metrics import TURNED_AWAY
 
 # Probes must be answered above all when there is much to do, and staff must be able to act.
 _ALWAYS_OPEN = ("/health", "/ready", "/metrics", "/admin", "/static")
-_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS = 0.25
 
 
 class Refused(NamedTuple):

@@ -9,8 +9,8 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 
 from reservations.api.views import Views
-from reservations.ledger import refuse_reuse
-from reservations.ledger.commands import Retry
+from reservations.claims import refuse_reuse
+from reservations.retry import Retry
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255

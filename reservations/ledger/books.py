@@ -13,9 +13,9 @@ from django.db.models import Q
 from reservations.ledger.commands import CancelBooking, Command, ReservationCommand
 from reservations.ledger.expiry import release_expired_holds
 from reservations.ledger.lock import lock_events
-from reservations.ledger.script import Script
 from reservations.ledger.state import BookingState, ReservationState, State
 from reservations.models import Booking, Change, Event, Reservation
+from reservations.script import Script
 
 _RESERVATION = [each.name for each in fields(ReservationState)]
 _BOOKING = [each.name for each in fields(BookingState) if each.name != "items"]

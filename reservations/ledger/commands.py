@@ -7,31 +7,10 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from reservations.ledger.outcomes import (
-    Booked,
-    BookingCancelled,
-    Cancelled,
-    Confirmed,
-    Edited,
-    HoldsReleased,
-    Outcome,
-    Reserved,
-)
+from reservations.ledger import outcomes
+from reservations.retry import Retry
 
-_O = TypeVar("_O", bound=Outcome)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """What makes a command safe to repeat: its second run has the outcome of the first.
-
-    A ``key`` is unique within its ``scope``. The ``fingerprint`` (SHA-256 in hex) tells whether
-    the same was asked; if not, the command is refused with ``IdempotencyKeyReused``.
-    """
-
-    scope: str
-    key: str
-    fingerprint: str
+_O = TypeVar("_O", bound=outcomes.Outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +46,7 @@ class ReservationCommand(CommandOf[_O]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve(EventCommand[Reserved]):
+class Reserve(EventCommand[outcomes.Reserved]):
     """Sell ``seats`` (at least 1) seats to ``partner``.
 
     With ``hold_seconds`` they are only held for so long, to be confirmed. ``expected_version`` and
@@ -85,14 +64,14 @@ class Reserve(EventCommand[Reserved]):
     reservation_id: UUID = field(default_factory=uuid7)
 
 
-class Confirm(ReservationCommand[Confirmed]):
+class Confirm(ReservationCommand[outcomes.Confirmed]):
     """Make a held reservation a confirmed one; one that is confirmed already stays so.
 
     Refused with ``HoldExpired`` too.
     """
 
 
-class Cancel(ReservationCommand[Cancelled]):
+class Cancel(ReservationCommand[outcomes.Cancelled]):
     """Cancel a held or confirmed reservation and return its seats.
 
     Refused with ``ReservationNotFound`` also when it is cancelled or expired already.
@@ -109,7 +88,7 @@ class BookingItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Book(CommandOf[Booked]):
+class Book(CommandOf[outcomes.Booked]):
     """Sell all ``items``, no event twice among them, to one customer, or none of them.
 
     Refused with ``EventNotFound`` or ``InsufficientSeats``.
@@ -132,7 +111,7 @@ class Book(CommandOf[Booked]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelBooking(CommandOf[BookingCancelled]):
+class CancelBooking(CommandOf[outcomes.BookingCancelled]):
     """Cancel a booking whole and return its seats.
 
     Refused with ``BookingNotFound`` or ``BookingAlreadyCancelled``.
@@ -153,7 +132,7 @@ class Edits(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditEvent(EventCommand[Edited]):
+class EditEvent(EventCommand[outcomes.Edited]):
     """Give an event new values, all of them or none.
 
     Refused with ``CapacityBelowSold`` when more seats are taken already.
@@ -163,7 +142,7 @@ class EditEvent(EventCommand[Edited]):
     actor: str
 
 
-class ReleaseHolds(EventCommand[HoldsReleased]):
+class ReleaseHolds(EventCommand[outcomes.HoldsReleased]):
     """Release the expired holds of an event, as every command does first."""
 
 

@@ -7,18 +7,19 @@ from uuid import UUID
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
+from reservations.claims import Claims
 from reservations.errors import Busy, OutcomeUnknown, Refusal
 from reservations.ledger.books import Books
 from reservations.ledger.commands import Command
 from reservations.ledger.decide import decide
 from reservations.ledger.lock import lock_events
+from reservations.ledger.memory import dump, load
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import Outcome
-from reservations.ledger.retries import Claims
-from reservations.ledger.script import Script
 from reservations.ledger.state import State
 from reservations.metrics import TRANSACTION_SECONDS
 from reservations.models import Change, IdempotencyRecord
+from reservations.script import Script
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     outermost = not connection.in_atomic_block  # A test may have one of its own around it.
     try:
         with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
-            claims = Claims(batch)
+            claims = Claims([command.retry for command in batch if command.retry])
             books = Books([each for each in batch if claims.recall(each.retry) is None])
             outcomes = [_answer(books.state, claims, command) for command in batch]
             witness = _witness(claims, books.state)
@@ -61,14 +62,15 @@ def commit(batch: Sequence[Command]) -> list[Outcome | Refusal]:
 def _answer(state: State, claims: Claims, command: Command) -> Outcome | Refusal:
     remembered = claims.recall(command.retry)
     if remembered is not None:
-        return remembered
+        return remembered if isinstance(remembered, Refusal) else load(remembered)
     decision = decide(state, command)
     if isinstance(decision, Refusal):
         outcome: Outcome | Refusal = decision
     else:
         state.apply(decision)
         outcome = decision.outcome
-    claims.remember(command.retry, outcome)
+    if command.retry and (data := dump(outcome)):
+        claims.remember(command.retry, data)
     return outcome
 
 

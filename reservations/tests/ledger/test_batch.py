@@ -21,10 +21,10 @@ from reservations.ledger.commands import (
     EditEvent,
     ReleaseHolds,
     Reserve,
-    Retry,
 )
 from reservations.ledger.outcomes import Outcome
 from reservations.models import Event
+from reservations.retry import Retry
 from reservations.tests.books import assert_proven
 from reservations.tests.factories import EventFactory, hold, lapse
 

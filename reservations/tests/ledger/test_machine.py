@@ -31,10 +31,10 @@ from reservations.ledger.commands import (
     EditEvent,
     ReleaseHolds,
     Reserve,
-    Retry,
 )
 from reservations.ledger.outcomes import Outcome
 from reservations.models import Booking, Event, Reservation
+from reservations.retry import Retry
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.factories import EventFactory, booking_of, lapse
 

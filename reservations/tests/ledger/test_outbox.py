@@ -13,10 +13,11 @@ from uuid_utils.compat import uuid7
 from reservations.errors import Busy, Refusal
 from reservations.ledger import commit as commit_module
 from reservations.ledger import submit, submit_batch
-from reservations.ledger.commands import CancelBooking, Retry
+from reservations.ledger.commands import CancelBooking
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import BookingCancelled, Outcome, Reserved
 from reservations.models import Event
+from reservations.retry import Retry
 from reservations.tests.database import second_connection, setting
 from reservations.tests.factories import booking_of, reserve
 from reservations.tests.jobs import EMAIL, book, booked, jobs

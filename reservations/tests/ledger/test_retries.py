@@ -21,9 +21,10 @@ from reservations.errors import (
     VersionConflict,
 )
 from reservations.ledger import submit, submit_batch
-from reservations.ledger.commands import Book, CancelBooking, Confirm, Reserve, Retry
+from reservations.ledger.commands import Book, CancelBooking, Confirm, Reserve
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
+from reservations.retry import Retry
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
 from reservations.tests.factories import book, booking_of, hold, lapse, reserve
