@@ -126,7 +126,7 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
     )
 
     def to_representation(self, reserved: Reserved) -> dict[str, Any]:
-        """Leave out the end of what has none; field by field, a hot event's answers take longer."""
+        """Show a hold; and by hand, since a hot event has so many, a sale, which has no end."""
         if reserved.expires_at:
             return super().to_representation(reserved)
         return {
