@@ -34,7 +34,11 @@ class _Caller(Generic[_Item, _Answer]):
 
     def result(self) -> _Answer:
         if self.error:
-            raise self.error
+            error, self.error = self.error, None
+            try:
+                raise error
+            finally:
+                del error  # else its traceback and this frame hold each other
         return self.answer
 
 

@@ -44,7 +44,8 @@ _readers = Batcher(
     _read,
     prepare=_connect,
     orphaned=Busy,
-    limits=Limits(settings.MAX_BATCH, settings.MAX_QUEUE, settings.QUEUE_TIMEOUT),
+    # Of all events together, and quick: as many may wait as there may be.
+    limits=Limits(settings.MAX_BATCH, settings.MAX_REQUESTS, settings.QUEUE_TIMEOUT),
 )
 
 

@@ -74,14 +74,14 @@ if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") !
 def post_worker_init(worker):
     """Look whether waiting for the database lets others work; spare what stays from collection."""
     assert psycopg.waiting.wait.__name__ != "wait_c", "psycopg was imported before gevent's patch"
-    skip_what_is_done_twice()
+    skip_what_nobody_needs()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
 
 
-def skip_what_is_done_twice():
-    """Leave out what Django does for each request and nobody here needs."""
+def skip_what_nobody_needs():
+    """Leave out what Django does at each request, and is done already or for nothing."""
     from django.core.cache import close_caches
     from django.core.signals import request_finished, request_started
     from django.db import close_old_connections, reset_queries

@@ -156,7 +156,7 @@ ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 if not _database:
     _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
 
-# For requests. Migrations and reports lift the timeouts, see reservations.apps and ledger.audit.
+# For requests. Migrations and reports lift the timeouts: reservations.apps, reservations.audit.
 _server_options = {
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
     "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",

@@ -12,11 +12,11 @@ from reservations.api.errors import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
 from reservations.api.translation import represent
-from reservations.api.views import View
+from reservations.api.views import JSONView
 from reservations.models import DEFAULT_EVENT
 
 
-class HomeView(View):
+class HomeView(JSONView):
     """The default event's figures, as JSON or as a page."""
 
     @extend_schema(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 
-from reservations.api.views import Views
+from reservations.api.views import JSONViewSet
 from reservations.claims import refuse_reuse
 from reservations.retry import Retry
 
@@ -23,7 +23,7 @@ KEY_PATTERN = (
 """What ``parse_key`` accepts, as a regular expression for clients."""
 
 
-class RetrySafe(Views):
+class RetrySafe(JSONViewSet):
     """Views whose POSTs may be repeated with the same key."""
 
     scope: ClassVar[str]

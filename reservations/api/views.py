@@ -11,7 +11,7 @@ from rest_framework.viewsets import ViewSetMixin
 from reservations.api.body import JSONRequest
 
 
-class View(APIView):
+class JSONView(APIView):
     """DRF's, without what it does for every request and nobody here needs."""
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -45,5 +45,5 @@ class View(APIView):
         return response
 
 
-class Views(ViewSetMixin, View):
+class JSONViewSet(ViewSetMixin, JSONView):
     """Several of them for one path."""

@@ -1,4 +1,4 @@
-"""Releases expired holds: the one place with SQL of its own (docs/decisions/0008)."""
+"""Releases expired holds, by SQL of our own (docs/decisions/0008)."""
 
 from collections.abc import Sequence
 from dataclasses import replace

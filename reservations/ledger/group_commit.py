@@ -33,20 +33,21 @@ def commit_together(command: Command) -> Outcome | Exception:
 
     Raises:
         Busy: certainly nothing was changed.
+        OutcomeUnknown: who led was killed.
     """
     slugs = command.slugs
     if isinstance(command, ReservationCommand):
         slugs = _events_of(command.reservation_id)
+    # Whoever leads takes a connection. The others need none while they wait, but may have one of
+    # what they read before.
+    connection.close()
     return _batcher.submit(slugs[0] if len(slugs) == 1 else _SEVERAL, command)
 
 
 def _events_of(reservation_id: UUID) -> tuple[str, ...]:
     with _available():
         reservations = Reservation.objects.filter(pk=reservation_id)
-        slugs = tuple(reservations.values_list("event__slug", flat=True))
-    # Whoever leads takes a connection. The others need none while they wait.
-    connection.close()
-    return slugs
+        return tuple(reservations.values_list("event__slug", flat=True))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from cattrs.strategies import configure_tagged_union
 from reservations import errors
 from reservations.ledger import outcomes
 
-_Final = (
+_Remembered = (
     outcomes.Reserved
     | outcomes.Confirmed
     | outcomes.Cancelled
@@ -27,19 +27,19 @@ _Final = (
 _converter = make_converter(omit_if_default=True)
 _converter.register_structure_hook(UUID, lambda text, _: UUID(text))
 _converter.register_unstructure_hook(UUID, str)
-configure_tagged_union(_Final, _converter, tag_name="type")
+configure_tagged_union(_Remembered, _converter, tag_name="type")
 
 
 def dump(outcome: outcomes.Outcome | errors.Refusal) -> dict[str, Any] | None:
     """Return ``outcome`` as JSON can hold it; None if it is not final."""
-    if not isinstance(outcome, get_args(_Final)):
+    if not isinstance(outcome, get_args(_Remembered)):
         return None
-    return cast("dict[str, Any]", _converter.unstructure(outcome, unstructure_as=_Final))
+    return cast("dict[str, Any]", _converter.unstructure(outcome, unstructure_as=_Remembered))
 
 
 def load(data: dict[str, Any]) -> outcomes.Outcome | errors.Refusal:
     """Return the outcome that ``dump`` made ``data`` of, marked as one given before."""
-    outcome = _converter.structure(data, cast("Any", _Final))  # A union is no type to mypy.
+    outcome = _converter.structure(data, cast("Any", _Remembered))  # A union is no type to mypy.
     if isinstance(outcome, errors.Refusal):
         outcome.replayed = True
         return outcome

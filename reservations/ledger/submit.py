@@ -34,7 +34,8 @@ def submit(command: CommandOf[_O]) -> _O:
             [outcome] = commit([command])
     except Refusal as refusal:
         outcome = refusal
-    _count(command, outcome)
+    if isinstance(outcome, Outcome | Refusal):
+        _count(command, outcome)
     if isinstance(outcome, Exception):
         try:
             raise outcome
@@ -64,9 +65,9 @@ def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
     return outcomes
 
 
-def _count(command: Command, outcome: Outcome | Exception) -> None:
-    replayed = getattr(outcome, "replayed", False)
-    _counter(type(command).__name__, "Replayed" if replayed else type(outcome).__name__).inc()
+def _count(command: Command, outcome: Outcome | Refusal) -> None:
+    told = "Replayed" if outcome.replayed else type(outcome).__name__
+    _counter(type(command).__name__, told).inc()
 
 
 @cache

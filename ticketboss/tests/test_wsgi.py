@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,7 @@ from ticketboss.wsgi import application
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def ask(method: str, path: str, body: object = None) -> int:
+def ask(method: str, path: str, body: object = None, **headers: str) -> int:
     """Send one request, and return the status of the answer."""
     sent = json.dumps(body).encode() if body is not None else b""
     statuses: list[str] = []
@@ -28,6 +29,7 @@ def ask(method: str, path: str, body: object = None) -> int:
         "wsgi.input": io.BytesIO(sent),
         "wsgi.errors": sys.stderr,
         "wsgi.url_scheme": "http",
+        **{f"HTTP_{name.upper()}": text for name, text in headers.items()},
     }
     answer = application(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
     list(answer)
@@ -40,28 +42,32 @@ BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "qu
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
+    ("method", "path", "body", "status", "headers"),
     [
-        ("GET", "/api/v1/events", None, 200),
-        ("POST", "/reservations", SALE, 201),
-        ("POST", "/reservations", SALE | {"seats": 10}, 409),
-        ("POST", "/reservations", SALE | {"seats": 0}, 400),
-        ("POST", "/reservations", SALE | {"eventId": "none"}, 404),
-        ("GET", "/reservations/none", None, 400),
-        ("DELETE", "/reservations", None, 405),
-        ("POST", "/api/v1/bookings", BOOKING, 409),
+        ("GET", "/api/v1/events", None, 200, {}),
+        ("POST", "/reservations", SALE, 201, {}),
+        ("POST", "/reservations", SALE, 201, {"idempotency_key": "k"}),
+        ("POST", "/reservations", SALE | {"holdSeconds": 60}, 201, {}),
+        ("POST", "/reservations", SALE | {"seats": 10}, 409, {}),
+        ("POST", "/reservations", SALE | {"seats": 0}, 400, {}),
+        ("POST", "/reservations", SALE | {"eventId": "none"}, 404, {}),
+        ("GET", "/reservations/none", None, 400, {}),
+        ("DELETE", "/reservations", None, 405, {}),
+        ("DELETE", f"/reservations/{uuid4()}", None, 404, {}),
+        ("GET", "/api/v1/events/hot", None, 304, {"if_none_match": "*"}),
+        ("POST", "/api/v1/bookings", BOOKING, 409, {}),
     ],
 )
 def test_what_a_request_takes_is_free_as_soon_as_it_is_answered(
-    method: str, path: str, body: object, status: int
+    method: str, path: str, body: object, status: int, headers: dict[str, str]
 ) -> None:
     """Without circles, which the garbage collector would have to find, more often the busier."""
     EventFactory.create(slug="hot", total_seats=2)
-    assert ask(method, path, body) == status  # what is made once
+    assert ask(method, path, body, **headers) == status  # what is made once
     gc.collect()
     gc.disable()
     try:
-        ask(method, path, body)
+        assert ask(method, path, body, **headers) == status
         assert gc.collect() == 0
     finally:
         gc.enable()

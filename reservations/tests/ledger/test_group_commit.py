@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from django.db import DataError, connection
 
+from reservations.claims import refuse_reuse
 from reservations.errors import (
     Busy,
     EventNotFound,
@@ -22,6 +24,7 @@ from reservations.ledger.commands import Cancel, Command, Confirm, Reserve
 from reservations.ledger.commit import commit
 from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
+from reservations.retry import Retry
 from reservations.tests.books import assert_books, assert_proven
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, booking_of, hold, reserve
@@ -38,6 +41,8 @@ def buy(event: Event, seats: int = 1, partner: str = "abc-corp") -> Reserve:
 
 def outcome_of(command: Command) -> Outcome | Exception:
     try:
+        if command.retry:
+            refuse_reuse(command.retry)  # as the API does, which takes a connection
         outcome: Outcome = submit(command)
     except Exception as error:
         return error
@@ -127,9 +132,11 @@ def test_each_has_its_own_outcome_of_one_transaction(
     assert_proven()
 
 
-def test_who_waits_holds_no_connection(event: Event, buyers: Buyers) -> None:
+@pytest.mark.parametrize("keyed", [False, True])
+def test_who_waits_holds_no_connection(event: Event, buyers: Buyers, keyed: bool) -> None:
+    keys = [Retry(scope="s", key=str(n), fingerprint="f") if keyed else None for n in range(10)]
     with locked(event):
-        calls = buyers.submit(*[buy(event) for _ in range(10)])
+        calls = buyers.submit(*[replace(buy(event), retry=key) for key in keys])
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         in_use = stats["pool_size"] - stats["pool_available"]
         assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)  # the leader's, and ours

@@ -21,7 +21,7 @@ from reservations.errors import (
     VersionConflict,
 )
 from reservations.ledger import submit, submit_batch
-from reservations.ledger.commands import Book, CancelBooking, Confirm, Reserve
+from reservations.ledger.commands import Cancel, CancelBooking, Command, Confirm, EditEvent, Reserve
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
 from reservations.retry import Retry
@@ -48,12 +48,14 @@ def test_one_effect_and_the_same_outcome(event: Event) -> None:
 def test_every_final_outcome_is_remembered(event: Event) -> None:
     held, lapsed = hold(event, seats=1), hold(event, seats=1)
     lapse(lapsed)
-    booking = book((event, 1))
-    finals: list[Reserve | Confirm | Book | CancelBooking] = [
+    booking, doomed = book((event, 1)), reserve(event)
+    finals: list[Command] = [
         buy(event, 2),
         Confirm(reservation_id=held, actor="test"),
         booking_of((event, 1)),
         CancelBooking(booking_id=booking, actor="test"),
+        Cancel(reservation_id=doomed, actor="test"),
+        EditEvent(event=event.slug, edits={"name": "Another"}, actor="test"),
         buy(event, 9),
         booking_of((event, 9)),
         Confirm(reservation_id=lapsed, actor="test"),
@@ -65,13 +67,14 @@ def test_every_final_outcome_is_remembered(event: Event) -> None:
     ]
     first = submit_batch(commands)
     version = Event.objects.get().version
-    assert [type(outcome) for outcome in first[4:]] == [
+    assert [type(outcome) for outcome in first[6:]] == [
         NotEnoughSeats,
         InsufficientSeats,
         HoldExpired,
         BookingAlreadyCancelled,
     ]
     assert submit_batch(commands) == first
+    assert all(outcome.replayed for outcome in submit_batch(commands))
     assert Event.objects.get().version == version
     assert_proven()
 
