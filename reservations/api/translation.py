@@ -54,5 +54,6 @@ def _made_once(serializer: _Class) -> Serializer[Any]:
 
 @cache
 def _fields(serializer: _Class) -> list[tuple[str, str, Field[Any, Any, Any, Any]]]:
+    assert serializer.validate is Serializer.validate, "parse asks the fields, not validate()"
     fields = _made_once(serializer).fields.items()
     return [(name, field.source or name, field) for name, field in fields]
