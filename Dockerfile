@@ -26,10 +26,10 @@ COPY --from=builder /app /app
 # What cannot start is no image. The bytecode stays, which the user below may not write: without
 # it, a start takes three times as long.
 RUN export SECRET_KEY=build ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build \
-    && gunicorn --config ticketboss/gunicorn.conf.py --check-config \
+    && gunicorn --config ticketboss/serving/gunicorn.conf.py --check-config \
     && python manage.py check
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "import http.client, os, sys; server = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT', 8000)), timeout=4); server.request('GET', '/health'); sys.exit(server.getresponse().status != 200)"]
-CMD ["gunicorn", "--config", "ticketboss/gunicorn.conf.py"]
+CMD ["gunicorn", "--config", "ticketboss/serving/gunicorn.conf.py"]

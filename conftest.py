@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from ticketboss import first_run
+from ticketboss.serving import bootstrap
 
 
 @pytest.fixture(scope="session", autouse=True)
 def database_server() -> Iterator[None]:
     """Start the embedded server for the session, and stop it again if it did not run before."""
-    with first_run.running_database():
+    with bootstrap.running_database():
         yield

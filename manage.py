@@ -7,7 +7,7 @@ import sys
 from django.core.management import CommandError, execute_from_command_line
 from django.db import OperationalError
 
-from ticketboss.first_run import reach_database
+from ticketboss.serving.bootstrap import reach_database
 
 
 def main() -> None:

@@ -20,7 +20,12 @@ from stock import Stock, production, running
 
 GROUP_COMMIT_OFF = {"GROUP_COMMIT": "0"}
 # What may be tried out: WEB_CONCURRENCY=4 make bench
-ADJUSTABLE = ("WEB_CONCURRENCY", "MAX_BATCH", "MAX_QUEUE", "DATABASE_POOL_SIZE")
+ADJUSTABLE = (
+    "WEB_CONCURRENCY",
+    "GROUP_COMMIT_MAX_BATCH",
+    "GROUP_COMMIT_MAX_QUEUE",
+    "DATABASE_POOL_SIZE",
+)
 FULL, QUICK_FULL = 1_000_000, 20_000
 
 

@@ -1,8 +1,9 @@
 """The app that sells seats."""
 
 from django.apps import AppConfig
-from django.db import connections
 from django.db.models.signals import post_migrate, pre_migrate
+
+from reservations import sql
 
 
 class ReservationsConfig(AppConfig):
@@ -20,12 +21,12 @@ class ReservationsConfig(AppConfig):
 
 def _lift_request_timeouts(*, using: str, **_: object) -> None:
     # A migration may run for minutes, but must not queue every buyer behind a lock it waits for.
-    with connections[using].cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        cursor.execute("SET lock_timeout = '10s'")
+    sql.set_for_session(
+        using, statement_timeout=0, idle_in_transaction_session_timeout=0, lock_timeout="10s"
+    )
 
 
 def _restore_request_timeouts(*, using: str, **_: object) -> None:
-    with connections[using].cursor() as cursor:
-        cursor.execute("RESET statement_timeout; RESET idle_in_transaction_session_timeout")
-        cursor.execute("RESET lock_timeout")
+    sql.reset_for_session(
+        "statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout", using=using
+    )

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, F, IntegerField, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
+from reservations import sql
 from reservations.models import Change, Event, Reservation
 
 _CONFIRMED = Q(status=Reservation.Status.CONFIRMED)
@@ -75,10 +76,8 @@ def audit(events: QuerySet[Event]) -> Iterator[tuple[Event, list[Drift]]]:
     Sees one moment of the database however long it takes, and keeps nobody from selling.
     """
     with transaction.atomic(durable=True):
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute("SET LOCAL statement_timeout = 0")
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        sql.read_one_snapshot()
+        sql.set_for_transaction(statement_timeout=0, idle_in_transaction_session_timeout=0)
         for event in events.order_by("pk"):
             yield event, list(_drifts(event))
 

@@ -45,7 +45,11 @@ _readers = Batcher(
     prepare=_connect,
     orphaned=Busy,
     # Of all events together, and quick: as many may wait as there may be.
-    limits=Limits(settings.MAX_BATCH, settings.MAX_REQUESTS, settings.QUEUE_TIMEOUT),
+    limits=Limits(
+        settings.GROUP_COMMIT_MAX_BATCH,
+        settings.MAX_CONCURRENT_REQUESTS,
+        settings.GROUP_COMMIT_QUEUE_TIMEOUT,
+    ),
 )
 
 

@@ -12,6 +12,6 @@ class TicketBossConfig(AppConfig):
     def ready(self) -> None:
         """Measure, if anybody may read it."""
         if settings.METRICS_ALLOWED_IPS:
-            from ticketboss.pool_metrics import watch_the_pool  # noqa: PLC0415 (needs the settings)
+            from ticketboss.metrics.pool import watch_the_pool  # noqa: PLC0415 (needs the settings)
 
             watch_the_pool()

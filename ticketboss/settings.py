@@ -3,23 +3,19 @@
 ``.env.example`` lists every name with its default; README.md explains them.
 """
 
-import re
-from email.utils import parseaddr
+import os
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import django_stubs_ext
-from django.core.exceptions import ValidationError as NoAddress
-from django.core.validators import validate_email
 from environs import EnvError, EnvValidationError, FileAwareEnv
-from marshmallow import ValidationError
 from marshmallow.validate import Length, OneOf, Range
 from psycopg import IsolationLevel
 
-from ticketboss.logs import logging_config
-from ticketboss.look import UNFOLD  # noqa: F401 (read by Unfold)
+from ticketboss.admin.theme import UNFOLD  # noqa: F401 (read by Unfold)
+from ticketboss.conf import validators
+from ticketboss.conf.logging import logging_config
 
 # Lets Django's generic classes take their type arguments at run time.
 django_stubs_ext.monkeypatch()
@@ -32,82 +28,61 @@ def _refuse(reason: object) -> NoReturn:
     raise SystemExit(f"TicketBoss cannot start: {reason}")
 
 
-def _are_hosts(values: list[str]) -> None:
-    if not all(re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\da-fA-F:.]+\]", each) for each in values):
-        raise ValidationError("Must be names like tickets.example, without https:// or a port")
-
-
-def _are_origins(values: list[str]) -> None:
-    if not all(re.fullmatch(r"https?://[^/\s]+", value) for value in values):
-        raise ValidationError("Must be origins like https://shop.example, without a path")
-
-
-def _are_networks(values: list[str]) -> None:
-    try:
-        [ip_network(value) for value in values]
-    except ValueError as error:
-        raise ValidationError("Must be addresses or networks like 10.0.0.0/8") from error
-
-
-def _are_proxies(text: str) -> None:
-    if text != "*":
-        _are_networks([each.strip() for each in text.split(",")])
-
-
-def _is_header(values: list[str]) -> None:
-    if len(values) not in {0, 2} or not all(values) or not values[0].startswith("HTTP_"):
-        raise ValidationError("Must be a header and its value: HTTP_X_FORWARDED_PROTO,https")
-
-
-def _is_mail_url(value: str) -> None:
-    if not re.match(r"(smtp|submission)://|(console|dummy):", value):
-        raise ValidationError("Must begin with smtp://, submission://, console: or dummy:")
-    url = urlsplit(value)
-    if url.scheme in {"smtp", "submission"} and not url.hostname:
-        raise ValidationError("Must name a server: smtp://user:password@mail.example:587?tls=1")
-    # What is misspelt here would send passwords and addresses unencrypted.
-    if not re.fullmatch(r"((tls|ssl)=(1|[Tt]rue))?", url.query):
-        raise ValidationError("Must end in ?tls=1 or ?ssl=1 if anything")
-
-
-def _is_sender(value: str) -> None:
-    try:
-        validate_email(parseaddr(value)[1])
-    except NoAddress as error:
-        raise ValidationError("Must be like TicketBoss <tickets@shop.example>") from error
-
-
 # NAME_FILE names a file that holds the value of NAME: for secrets.
 env = FileAwareEnv(strip_whitespace=True)
 
+_RENAMED = {
+    "MAX_REQUESTS": "MAX_CONCURRENT_REQUESTS",
+    "WEB_CONNECTIONS": "WORKER_CONNECTIONS",
+    "MAX_BATCH": "GROUP_COMMIT_MAX_BATCH",
+    "MAX_QUEUE": "GROUP_COMMIT_MAX_QUEUE",
+    "QUEUE_TIMEOUT": "GROUP_COMMIT_QUEUE_TIMEOUT",
+}
+
 try:
     env.read_env(BASE_DIR / ".env", recurse=False)
+    for _old, _new in _RENAMED.items():
+        if _old in os.environ or f"{_old}_FILE" in os.environ:
+            _refuse(f"{_old} is now called {_new}: rename it")
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
-    ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [], subcast=str.strip, validate=_are_hosts)
+    ALLOWED_HOSTS: list[str] = env.list(
+        "ALLOWED_HOSTS", [], subcast=str.strip, validate=validators.validate_hosts
+    )
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
     HOST = env.str("HOST", "127.0.0.1", validate=Length(min=1))
     PORT = env.int("PORT", 8000, validate=Range(1, 65535))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
-    WEB_CONNECTIONS = env.int("WEB_CONNECTIONS", 1000, validate=Range(1, 100_000))
-    MAX_REQUESTS = env.int("MAX_REQUESTS", 512, validate=Range(1, 100_000))
+    WORKER_CONNECTIONS = env.int("WORKER_CONNECTIONS", 1000, validate=Range(1, 100_000))
+    MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 512, validate=Range(1, 100_000))
     TICKETBOSS_HOME = Path(env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"))).absolute()
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
     DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 8, validate=Range(1, 1000))
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     GROUP_COMMIT = env.bool("GROUP_COMMIT", True)
-    MAX_BATCH = env.int("MAX_BATCH", 256, validate=Range(1, 10_000))
-    MAX_QUEUE = env.int("MAX_QUEUE", 384, validate=Range(1, 100_000))
-    QUEUE_TIMEOUT = env.float("QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60))
+    GROUP_COMMIT_MAX_BATCH = env.int("GROUP_COMMIT_MAX_BATCH", 256, validate=Range(1, 10_000))
+    GROUP_COMMIT_MAX_QUEUE = env.int("GROUP_COMMIT_MAX_QUEUE", 384, validate=Range(1, 100_000))
+    GROUP_COMMIT_QUEUE_TIMEOUT = env.float(
+        "GROUP_COMMIT_QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60)
+    )
     LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
     STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
-    FORWARDED_ALLOW_IPS = env.str("FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=_are_proxies)
+    FORWARDED_ALLOW_IPS = env.str(
+        "FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=validators.validate_proxies
+    )
     SECURE_PROXY_SSL_HEADER: tuple[str, ...] | None = (
-        tuple(env.list("SECURE_PROXY_SSL_HEADER", [], subcast=str.strip, validate=_is_header))
+        tuple(
+            env.list(
+                "SECURE_PROXY_SSL_HEADER",
+                [],
+                subcast=str.strip,
+                validate=validators.validate_header,
+            )
+        )
         or None
     )
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
@@ -116,22 +91,24 @@ try:
     )
     SECURE_COOKIES = env.bool("SECURE_COOKIES", not DEBUG)
     CSRF_TRUSTED_ORIGINS: list[str] = env.list(
-        "CSRF_TRUSTED_ORIGINS", [], subcast=str.strip, validate=_are_origins
+        "CSRF_TRUSTED_ORIGINS", [], subcast=str.strip, validate=validators.validate_origins
     )
     CORS_ALLOWED_ORIGINS: list[str] = env.list(
-        "CORS_ALLOWED_ORIGINS", [], subcast=str.strip, validate=_are_origins
+        "CORS_ALLOWED_ORIGINS", [], subcast=str.strip, validate=validators.validate_origins
     )
     METRICS_ALLOWED_IPS = list(
         map(
             ip_network,
-            env.list("METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=_are_networks),
+            env.list(
+                "METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=validators.validate_networks
+            ),
         )
     )
     _mail_default = "console:" if DEBUG else "dummy:"
-    env.str("EMAIL_URL", _mail_default, validate=_is_mail_url)
+    env.str("EMAIL_URL", _mail_default, validate=validators.validate_mail_url)
     _mail: Any = env.dj_email_url("EMAIL_URL", _mail_default)
     DEFAULT_FROM_EMAIL = env.str(
-        "EMAIL_FROM", "TicketBoss <tickets@localhost>", validate=_is_sender
+        "EMAIL_FROM", "TicketBoss <tickets@localhost>", validate=validators.validate_sender
     )
     IDEMPOTENCY_RETENTION_HOURS = env.int(
         "IDEMPOTENCY_RETENTION_HOURS", 48, validate=Range(24, 8760)
@@ -203,13 +180,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
-    "ticketboss.jobs_app.JobsConfig",
+    "ticketboss.jobs.apps.JobsConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "ticketboss.admin.apps.BoxOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -218,19 +195,19 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "ticketboss.request_id.RequestIdMiddleware",
-    "ticketboss.known_host.KnownHostMiddleware",
-    "ticketboss.keep_method.KeepMethodMiddleware",
+    "ticketboss.middleware.request_log.RequestLogMiddleware",
+    "ticketboss.middleware.allowed_hosts.AllowedHostsMiddleware",
+    "ticketboss.middleware.https_redirect.HttpsRedirectMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "ticketboss.csp.PagePolicyMiddleware",
+    "ticketboss.middleware.csp.PageCSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "ticketboss.box_office.AdminSessionMiddleware",
+    "ticketboss.middleware.admin_only.AdminSessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "ticketboss.box_office.AdminAuthenticationMiddleware",
-    "ticketboss.box_office.AdminMessageMiddleware",
+    "ticketboss.middleware.admin_only.AdminAuthenticationMiddleware",
+    "ticketboss.middleware.admin_only.AdminMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "ticketboss.unavailable.UnavailableMiddleware",
+    "ticketboss.middleware.database_errors.DatabaseErrorMiddleware",
 ]
 ROOT_URLCONF = "ticketboss.urls"
 WSGI_APPLICATION = "ticketboss.wsgi.application"
@@ -250,12 +227,17 @@ TEMPLATES = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_PARSER_CLASSES": ["reservations.api.body.JSONObjectParser"],
-    "DEFAULT_RENDERER_CLASSES": ["reservations.api.body.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reservations.api.body.AlwaysFirst",
+    "DEFAULT_PARSER_CLASSES": ["reservations.api.parsers.JSONObjectParser"],
+    "DEFAULT_RENDERER_CLASSES": ["reservations.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": (
+        "reservations.api.negotiation.IgnoreClientContentNegotiation"
+    ),
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "reservations.api.errors.handle",
+    "EXCEPTION_HANDLER": "reservations.api.exceptions.exception_handler",
+    "DEFAULT_METADATA_CLASS": "reservations.api.metadata.AllowedMethods",
     "UNAUTHENTICATED_USER": None,
+    # The path of a fault that concerns a body as a whole.
+    "NON_FIELD_ERRORS_KEY": "",
 }
 
 SPECTACULAR_SETTINGS = {
@@ -313,8 +295,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Where the jobs' code is. They are queued by name, so that this is for the worker alone.
 PROCRASTINATE_IMPORT_PATHS = [
-    "reservations.notifications.jobs",
-    "reservations.notifications.upkeep",
+    "reservations.jobs.mail",
+    "reservations.jobs.maintenance",
 ]
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail["EMAIL_HOST"] or ""

@@ -5,9 +5,9 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from reservations.api import errors
+from reservations.api import exceptions
 from reservations.api import urls as api
-from ticketboss.metrics import metrics
+from ticketboss.metrics.views import metrics
 
 urlpatterns = [
     *api.urlpatterns,
@@ -15,9 +15,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     re_path(r"^metrics/?\Z", metrics),
     # Also while debugging, when Django would show its own page to everybody.
-    re_path("", csrf_exempt(errors.not_found)),
+    re_path("", csrf_exempt(exceptions.not_found)),
 ]
 
-handler400 = errors.bad_request
-handler404 = errors.not_found
-handler500 = errors.server_error
+handler400 = exceptions.bad_request
+handler404 = exceptions.not_found
+handler500 = exceptions.server_error

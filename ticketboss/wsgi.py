@@ -16,12 +16,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
 django = get_wsgi_application()
 
-from reservations.api.body import MAX_BODY_BYTES  # noqa: E402 (needs the settings)
-from ticketboss.door import Door  # noqa: E402
-from ticketboss.request_id import request_id_for  # noqa: E402
+from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (needs the settings)
+from ticketboss.middleware.request_log import request_id_for  # noqa: E402
+from ticketboss.serving.concurrency_limit import ConcurrencyLimiter  # noqa: E402
 
 log = structlog.get_logger(__name__)
-_door = Door(settings.MAX_REQUESTS)
+_limiter = ConcurrencyLimiter(settings.MAX_CONCURRENT_REQUESTS)
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -29,9 +29,9 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
     try:
         _require_path(environ)
         _read_body(environ)
-        if refused := _door.refusal(environ["PATH_INFO"]):
-            return _answer(environ, start_response, "503 Service Unavailable", *refused)
-        with _door.entered():
+        if busy := _limiter.shed(environ["PATH_INFO"]):
+            return _answer(environ, start_response, "503 Service Unavailable", *busy)
+        with _limiter.in_flight():
             return django(environ, start_response)
     except Exception as error:
         # Django answers whatever goes wrong once it has made a request of it.

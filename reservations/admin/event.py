@@ -115,7 +115,7 @@ class EventAdmin(BoxOfficeAdmin[Event]):
             edits = cast("Edits", {name: form.cleaned_data[name] for name in form.changed_data})
             submit(EditEvent(event=obj.slug, edits=edits, actor=actor(request.user)))
         else:
-            Event.objects.open(obj)
+            Event.objects.create_event(obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

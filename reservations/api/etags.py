@@ -7,12 +7,12 @@ from django.utils.http import parse_etags
 from rest_framework import status
 from rest_framework.request import Request
 
-from reservations.api.body import JSONResponse
+from reservations.api.responses import JSONResponse
 from reservations.models import Event
 
 
-def respond(request: Request, event: Event, body: Any) -> JSONResponse:
-    """Return ``body`` with the event's tag, or 304 to who has it already."""
+def conditional_response(request: Request, event: Event, body: Any) -> JSONResponse:
+    """Return ``body`` with the event's tag, or 304 if ``If-None-Match`` names that tag."""
     tag = f'"{event.slug}-{event.version}"'
     known = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
     # Weakly compared: RFC 9110, 13.1.2.
@@ -21,7 +21,7 @@ def respond(request: Request, event: Event, body: Any) -> JSONResponse:
     return JSONResponse(body, headers={"ETag": tag})
 
 
-def versions_asked_for(request: Request, slug: str) -> frozenset[int] | None:
+def parse_if_match(request: Request, slug: str) -> frozenset[int] | None:
     """Return the versions of the event ``slug`` that ``If-Match`` allows; None if it allows any."""
     header = request.META.get("HTTP_IF_MATCH")
     if header is None:

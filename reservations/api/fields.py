@@ -2,14 +2,29 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+Messages = dict[str, Any]
+"""Sentences by DRF's names for what is wrong."""
+
+
+def _messages(sentence: str) -> Messages:
+    return dict.fromkeys(("required", "null", "invalid"), sentence)
+
 
 @extend_schema_field({"type": "string"})
-class Text(serializers.Field[str, Any, str, Any]):
+class StrictCharField(serializers.Field[str, Any, str, Any]):
     """A JSON string; a number is not turned into one."""
+
+    def __init__(self, *, subject: str, error_messages: Messages | None = None, **options: Any):
+        """Let the messages begin with ``subject``, unless ``error_messages`` has others."""
+        super().__init__(
+            error_messages=_messages(f"{subject} must be a string") | (error_messages or {}),
+            **options,
+        )
 
     def to_internal_value(self, data: Any) -> str:
         """Return ``data`` if it is a string."""
@@ -22,38 +37,50 @@ class Text(serializers.Field[str, Any, str, Any]):
         return value
 
 
-class Integer(serializers.Field[int, Any, int, Any]):
-    """A JSON integer from ``minimum`` to ``maximum``; 3.0, "3" and true are none."""
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer from ``min_value`` to ``max_value``; 3.0, "3" and true are refused."""
 
-    minimum: int | None = None
-    maximum: int | None = None
+    def __init__(
+        self,
+        *,
+        subject: str,
+        min_value: int | None = None,
+        max_value: int | None = None,
+        error_messages: Messages | None = None,
+        **options: Any,
+    ) -> None:
+        """Let the messages begin with ``subject``, unless ``error_messages`` has others."""
+        sentences = _messages(f"{subject} must be an integer")
+        if min_value is not None:
+            sentences["min_value"] = f"{subject} must be at least {min_value}"
+        if max_value is not None:
+            sentences["max_value"] = f"{subject} must be at most {max_value}"
+        super().__init__(error_messages=sentences | (error_messages or {}), **options)
+        # Not to DRF, which would make validators of them: Django's error leaves a circle of
+        # references behind, and with it the whole request.
+        self.min_value, self.max_value = min_value, max_value
 
     def to_internal_value(self, data: Any) -> int:
         """Return ``data`` if it is an integer in range."""
         if type(data) is not int:
             self.fail("invalid")
-        if self.minimum is not None and data < self.minimum:
-            self.fail("too_few")
-        if self.maximum is not None and data > self.maximum:
-            self.fail("too_many")
+        if self.min_value is not None and data < self.min_value:
+            self.fail("min_value")
+        if self.max_value is not None and data > self.max_value:
+            self.fail("max_value")
         return data
 
-    def to_representation(self, value: int) -> int:
-        """Return ``value``."""
-        return value
 
+class QueryIntegerField(serializers.IntegerField):
+    """Decimal digits in a query string, from ``min_value`` to ``max_value``."""
 
-class QueryInteger(serializers.IntegerField):
-    """Decimal digits in a query string, from ``minimum`` to ``maximum``."""
-
-    def __init__(self, *, minimum: int, maximum: int, default: int, help_text: str = "") -> None:
-        sentence = f"must be an integer from {minimum} to {maximum}"
+    def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
+        sentence = f"must be an integer from {min_value} to {max_value}"
         super().__init__(
-            min_value=minimum,
-            max_value=maximum,
-            default=default,
-            help_text=help_text,
+            min_value=min_value,
+            max_value=max_value,
             error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), sentence),
+            **options,
         )
 
     def to_internal_value(self, data: Any) -> int:
@@ -61,3 +88,12 @@ class QueryInteger(serializers.IntegerField):
         if not re.fullmatch(r"[0-9]{1,19}", str(data)):
             self.fail("invalid")
         return int(data)
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """Return the UUID that ``text`` is in canonical form (RFC 9562, either case), else None."""
+    try:
+        parsed = UUID(text)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == text.lower() else None

@@ -1,4 +1,4 @@
-"""The front door: figures for a program, a page for a person."""
+"""``GET /``: the default event's figures for a program, a page for a person."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -8,15 +8,15 @@ from rest_framework.request import Request
 
 from reservations import errors, queries
 from reservations.api import etags
-from reservations.api.errors import wants_page
+from reservations.api.exceptions import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.reservations.serializers import SummarySerializer
-from reservations.api.translation import represent
-from reservations.api.views import JSONView
+from reservations.api.serialization import represent
+from reservations.api.views import BaseAPIView
 from reservations.models import DEFAULT_EVENT
 
 
-class HomeView(JSONView):
+class HomeView(BaseAPIView):
     """The default event's figures, as JSON or as a page."""
 
     @extend_schema(
@@ -39,6 +39,8 @@ class HomeView(JSONView):
         if wants_page(request):
             response = render(request, "reservations/home.html", {"event": event})
         else:
-            response = etags.respond(request, event, represent(SummarySerializer, event))
+            response = etags.conditional_response(
+                request, event, represent(SummarySerializer, event)
+            )
         patch_vary_headers(response, ["Accept"])
         return response

@@ -1,4 +1,4 @@
-"""``Idempotency-Key``: what makes a POST safe to repeat."""
+"""The header ``Idempotency-Key``, which makes a POST safe to repeat."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 
-from reservations.api.views import JSONViewSet
-from reservations.claims import refuse_reuse
-from reservations.retry import Retry
+from reservations.api.views import BaseViewSet
+from reservations.idempotency.key import IdempotencyKey
+from reservations.idempotency.store import refuse_reuse
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
@@ -23,32 +23,32 @@ KEY_PATTERN = (
 """What ``parse_key`` accepts, as a regular expression for clients."""
 
 
-class RetrySafe(JSONViewSet):
+class IdempotentViewSet(BaseViewSet):
     """Views whose POSTs may be repeated with the same key."""
 
     scope: ClassVar[str]
-    """Within which a key is unique."""
-    retry: Retry | None = None
-    """What the request's command has to carry."""
+    """The namespace of the keys."""
+    idempotency_key: IdempotencyKey | None = None
+    """For the request's command."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Look at the key before any other condition."""
+        """Check the key before any other condition."""
         super().initial(request, *args, **kwargs)
         if request.method != "POST" or self.action is None:
             return
         request.data  # noqa: B018 (refuses what is no JSON, whether the body is needed or not)
         header = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if header is not None:
-            self.retry = Retry(
+            self.idempotency_key = IdempotencyKey(
                 scope=self.scope,
                 key=parse_key(header),
                 fingerprint=_fingerprint(request),
             )
-            refuse_reuse(self.retry)
+            refuse_reuse(self.idempotency_key)
 
 
 class InvalidKey(ValidationError):
-    """The key is none."""
+    """The header holds no valid key."""
 
     FAULTS = (
         f"{HEADER} must have 1 to {MAX_LENGTH} characters",

@@ -1,8 +1,13 @@
-"""What the OpenAPI document says beyond the fields of each body."""
+"""What the OpenAPI document says beyond the fields of each body.
+
+Messages and answers are derived: from the serializers' own ``error_messages``, and by the handlers
+that answer the real requests.
+"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpResponse
@@ -15,9 +20,9 @@ from drf_spectacular.utils import (
 from rest_framework import exceptions, serializers
 
 from reservations import errors
-from reservations.api.body import PayloadTooLarge
-from reservations.api.errors import handle
+from reservations.api.exceptions import exception_handler
 from reservations.api.idempotency import KEY_PATTERN, InvalidKey
+from reservations.api.parsers import JSONObjectParser, PayloadTooLarge
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
@@ -125,14 +130,13 @@ IF_NONE_MATCH = [
 ]
 KEY_FAULTS = [InvalidKey(fault) for fault in InvalidKey.FAULTS]
 MALFORMED = [
-    exceptions.ParseError("Request body must be valid JSON in UTF-8"),
-    exceptions.ParseError("Request body must be a JSON object"),
-    exceptions.ParseError("Request body ended before its Content-Length"),
+    exceptions.ParseError(JSONObjectParser.error_messages[name])
+    for name in ("invalid", "not_an_object", "incomplete")
 ]
 POST_REFUSALS = [
     PayloadTooLarge(),
     exceptions.UnsupportedMediaType("text/plain"),
-    exceptions.UnsupportedMediaType("", detail="Request body must not be compressed"),
+    exceptions.UnsupportedMediaType("", detail=JSONObjectParser.error_messages["compressed"]),
     errors.IdempotencyKeyReused(),
     errors.Busy(),
     errors.OutcomeUnknown(),
@@ -140,6 +144,16 @@ POST_REFUSALS = [
 """What any POST may be answered, whatever it asks for."""
 
 NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already; no body")}
+
+
+def success(form: Any, description: str, examples: Mapping[str, Any]) -> OpenApiResponse:
+    """Return an answer in ``form``, with ``examples`` by name."""
+    return OpenApiResponse(form, description=description, examples=named(examples))
+
+
+def named(examples: Mapping[str, Any], **options: Any) -> list[OpenApiExample]:
+    """Return ``examples``, which are by name."""
+    return [OpenApiExample(name, value=value, **options) for name, value in examples.items()]
 
 
 def location(what: str) -> OpenApiParameter:
@@ -151,7 +165,7 @@ def location(what: str) -> OpenApiParameter:
 
 def refusals(
     *causes: Exception,
-    handle: Callable[[Exception, dict[str, Any]], HttpResponse] = handle,
+    handler: Callable[[Exception, dict[str, Any]], HttpResponse] = exception_handler,
     bodies: Bodies = _BODIES,
     otherwise: Form = Error,
 ) -> dict[int, OpenApiResponse]:
@@ -159,16 +173,44 @@ def refusals(
 
     Args:
         causes: what a view may raise.
-        handle: what answers it.
+        handler: what answers it.
         bodies: the form of its body, by class.
         otherwise: the form of all other bodies.
     """
     known: Bodies = {Exception: otherwise, **bodies}
-    answers = [(handle(cause, {}), _form(type(cause), known)) for cause in causes]
+    answers = [(handler(cause, {}), _form(type(cause), known)) for cause in causes]
     return {
         status: _response([(json.loads(answer.content), form) for answer, form in same])
         for status, same in groupby(answers, key=lambda pair: pair[0].status_code)
     }
+
+
+def faults(serializer: Form, path: str = "") -> Iterator[exceptions.ValidationError]:
+    """Yield a refusal for each message that the fields of ``serializer`` have of their own."""
+    for name, field in serializer().fields.items():
+        yield from _faults(field, path + name)
+        child = getattr(field, "child", None)
+        if isinstance(child, serializers.Serializer):
+            yield from _faults(child, f"{path}{name}.0")
+            yield from faults(type(child), f"{path}{name}.0.")
+
+
+def _faults(field: serializers.Field[Any, Any, Any, Any], path: str) -> Iterator[Any]:
+    inherited = {
+        message
+        for each in type(field).__mro__
+        if each.__module__.startswith("rest_framework.")
+        for message in getattr(each, "default_error_messages", {}).values()
+    }
+    for message in dict.fromkeys(field.error_messages.values()):
+        if message not in inherited:
+            yield exceptions.ValidationError({path: [message]})
+
+
+def load_examples(file: str) -> dict[str, Any]:
+    """Return what ``examples.json`` beside ``file`` has for each operation."""
+    examples: dict[str, Any] = json.loads(Path(file).with_name("examples.json").read_text())
+    return examples
 
 
 def _form(cause: type[Exception], known: Bodies) -> Form:

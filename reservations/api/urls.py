@@ -2,10 +2,10 @@
 
 from django.urls import include, path, re_path
 
-from reservations.api.docs import DocsView, SchemaView
+from reservations.api.health import HealthView, ReadyView
 from reservations.api.home import HomeView
-from reservations.api.ops import HealthView, ReadyView
 from reservations.api.reservations import urls as reservations
+from reservations.api.schema import DocsView, SchemaView
 
 urlpatterns = [
     # The busiest first, and not included: whatever is tried before, or around, costs a hot event.

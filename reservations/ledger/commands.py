@@ -2,22 +2,22 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Generic, TypedDict, TypeVar
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from reservations.idempotency.key import IdempotencyKey
 from reservations.ledger import outcomes
-from reservations.retry import Retry
 
 _O = TypeVar("_O", bound=outcomes.Outcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOf(Generic[_O]):
-    """Any command that has an ``_O`` for its outcome."""
+    """A command whose outcome is an ``_O``."""
 
-    retry: Retry | None = None
+    idempotency_key: IdempotencyKey | None = None
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -146,4 +146,5 @@ class ReleaseHolds(EventCommand[outcomes.HoldsReleased]):
     """Release the expired holds of an event, as every command does first."""
 
 
-Command = CommandOf[Any]
+Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
+"""All commands; ``rules.decide`` has a case for each."""

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.db import connection
 
 from reservations.batching import Batcher, Limits
+from reservations.database_errors import UNAVAILABLE
 from reservations.errors import Busy, OutcomeUnknown
 from reservations.ledger.commands import Command, ReservationCommand
-from reservations.ledger.commit import UNAVAILABLE, commit
+from reservations.ledger.execute import execute_batch
 from reservations.ledger.outcomes import Outcome
 from reservations.metrics import BATCH_COMMANDS
 from reservations.models import Reservation
@@ -29,7 +30,7 @@ _SEVERAL = ""
 def commit_together(command: Command) -> Outcome | Exception:
     """Commit ``command`` together with those that arrive while another batch is under way.
 
-    Returns its outcome, or what ``commit`` raised for it.
+    Returns its outcome, or what ``execute_batch`` raised for it.
 
     Raises:
         Busy: certainly nothing was changed.
@@ -64,10 +65,10 @@ def _connect() -> None:
         connection.ensure_connection()
 
 
-def _commit(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
+def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
     BATCH_COMMANDS.observe(len(batch))
     try:
-        return commit(batch)
+        return execute_batch(batch)
     except (Busy, OutcomeUnknown) as refusal:
         # Nobody's fault: to try one by one would only keep them all waiting for longer.
         return [type(refusal)() for _ in batch]
@@ -75,14 +76,18 @@ def _commit(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
         if len(batch) == 1:
             return [error]
         log.exception("ledger.batch_failed", commands=len(batch))
-        return [outcome for command in batch for outcome in _commit([command])]
+        return [outcome for command in batch for outcome in _execute([command])]
     finally:
         connection.close()
 
 
 _batcher = Batcher(
-    _commit,
+    _execute,
     prepare=_connect,
     orphaned=OutcomeUnknown,
-    limits=Limits(settings.MAX_BATCH, settings.MAX_QUEUE, settings.QUEUE_TIMEOUT),
+    limits=Limits(
+        settings.GROUP_COMMIT_MAX_BATCH,
+        settings.GROUP_COMMIT_MAX_QUEUE,
+        settings.GROUP_COMMIT_QUEUE_TIMEOUT,
+    ),
 )

@@ -1,48 +1,53 @@
-"""The one lock of the project, and the clock that is read under it."""
+"""The one lock of the project, and the clock that is read under it (docs/decisions/0001)."""
 
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
 
 from django.db import connection
+from django.db.models import Q
 
-from reservations.ledger.state import EventState
+from reservations import sql
+from reservations.ledger.state import EventRow
 from reservations.metrics import LOCK_WAIT_SECONDS
-from reservations.models import is_slug
-
-# Sent together, executed one after the other, so that the clock is read under the lock. The first
-# is for the foreign keys: PostgreSQL keeps the plans by which it checks them, and one that is made
-# while a table is small reads all of it for each row, until a minute into a sale.
-_LOCK_THEN_READ_CLOCK = f"""
-    SET LOCAL enable_seqscan = off;
-    SELECT {", ".join(each.name for each in fields(EventState))}
-    FROM reservations_event
-    WHERE slug = ANY(%(slugs)s) OR id = ANY(%(pks)s)
-    ORDER BY id
-    FOR NO KEY UPDATE;
-    SELECT clock_timestamp()
-"""  # noqa: S608 (the names are our own)
+from reservations.models import Event, is_slug
 
 
 def lock_events(
     *, slugs: Collection[str] = (), pks: Collection[int] = ()
-) -> tuple[list[EventState], datetime]:
-    """Lock the events named by ``slugs`` or ``pks`` until the transaction ends; return them.
+) -> tuple[list[EventRow], datetime]:
+    """Lock the events named by ``slugs`` or ``pks`` until the transaction ends.
 
-    Always in id order, so that no two transactions can deadlock. Foreign keys to the events need
-    no part in this: NO KEY UPDATE lets them be checked meanwhile. Only the events' own columns
-    are sure to be as fresh as the lock; read all else by a statement of its own afterwards. So is
-    PostgreSQL's time, which is returned as well: by it all holds are judged, since hosts differ.
-    Where there is nothing to lock, there is no time either, but the earliest there is.
+    Returns the events, and PostgreSQL's time as read under the lock. By it all holds are judged,
+    since the clocks of hosts differ. With nothing to lock it is ``datetime.min``.
+
+    Only the events' own columns are as fresh as the lock; read everything else by a statement of
+    its own afterwards.
     """
-    wanted: dict[str, Any] = {"slugs": [slug for slug in slugs if is_slug(slug)], "pks": list(pks)}
-    if not any(wanted.values()):
+    valid = [slug for slug in slugs if is_slug(slug)]
+    if not valid and not pks:
         return [], datetime.min
     with LOCK_WAIT_SECONDS.time(), connection.cursor() as cursor:
-        cursor.execute(_LOCK_THEN_READ_CLOCK, wanted)
+        cursor.execute(_lock_then_read_clock(len(valid), len(pks)), [*valid, *pks])
         cursor.nextset()
-        events = [EventState(*row) for row in cursor.fetchall()]
+        events = [EventRow(*row) for row in cursor.fetchall()]
         cursor.nextset()
         [now] = cursor.fetchone()
     return events, now
+
+
+@lru_cache(maxsize=1024)
+def _lock_then_read_clock(slugs: int, pks: int) -> str:
+    """Return the statements that lock so many events; Django compiles them once for each number.
+
+    They are sent together and executed one after the other, so the clock is read under the lock.
+    Always in the order of the primary key, so that no two transactions can deadlock. NO KEY UPDATE
+    lets foreign keys to the events be checked meanwhile.
+    """
+    # Placeholders, all different: the ORM drops what is twice in an IN.
+    named = Q(slug__in=[str(each) for each in range(slugs)]) | Q(pk__in=range(pks))
+    events = Event.objects.filter(named).select_for_update(no_key=True).order_by("pk")
+    columns = [each.name for each in fields(EventRow)]
+    select, _ = events.values_list(*columns).query.sql_with_params()
+    return ";".join([sql.AVOID_SEQUENTIAL_SCANS, select, sql.READ_CLOCK])

@@ -15,7 +15,7 @@ from reservations.ledger.outcomes import Booked, BookingCancelled, Outcome
 # By name, since the job's code is in a higher layer; and always on Django's connection, hence in
 # the ledger's transaction: while a worker runs, procrastinate's app has connections of its own.
 _mail = configure_task(
-    name="reservations.notifications.jobs.send_booking_mail",
+    name="reservations.jobs.mail.send_booking_mail",
     job_manager=JobManager(DjangoConnector()),
     queue="mail",
 )
@@ -31,8 +31,7 @@ def queue_mails(outcomes: Sequence[Outcome | Refusal]) -> None:
         DatabaseError: Django's, so that the ledger takes it like that of any other statement.
     """
     mails: list[JSONDict] = [
-        {"booking_id": str(outcome.booking_id), "kind": _kind(outcome)}
-        for outcome in _due(outcomes)
+        {"booking_id": str(outcome.id), "kind": _kind(outcome)} for outcome in _due(outcomes)
     ]
     if not mails:
         return

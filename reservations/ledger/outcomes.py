@@ -1,24 +1,34 @@
-"""What the ledger answers when it did what it was asked."""
+"""What the ledger answers when it did what it was asked.
+
+Fields are named as those of the models, so that one serializer shows either.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
+
+from reservations import errors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Any of them."""
+    """The outcome of a command."""
 
     replayed: bool = field(default=False, compare=False)
-    """Whether it is that of an earlier command with the same idempotency key."""
+    """Whether it is the outcome of an earlier command with the same idempotency key."""
+
+
+def _stored_as(name: str) -> dict[str, str]:
+    """Return the metadata of a field that remembered outcomes have under another name."""
+    return {"stored_as": name}
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved(Outcome):
     """The seats are sold, or held until ``expires_at``."""
 
-    reservation_id: UUID
+    id: UUID = field(metadata=_stored_as("reservation_id"))
     seats: int
     status: Literal["confirmed", "held"] = "confirmed"
     expires_at: datetime | None = None
@@ -28,8 +38,8 @@ class Reserved(Outcome):
 class Confirmed(Outcome):
     """The reservation is confirmed."""
 
-    reservation_id: UUID
-    event: str
+    id: UUID = field(metadata=_stored_as("reservation_id"))
+    event_slug: str = field(metadata=_stored_as("event"))
     partner: str
     seats: int
     created_at: datetime
@@ -41,7 +51,7 @@ class Confirmed(Outcome):
 class Cancelled(Outcome):
     """The seats are available again."""
 
-    reservation_id: UUID
+    id: UUID = field(metadata=_stored_as("reservation_id"))
     seats: int
 
 
@@ -49,16 +59,16 @@ class Cancelled(Outcome):
 class BookedItem:
     """Seats of one event in a booking."""
 
-    event: str
+    event_slug: str = field(metadata=_stored_as("event"))
     event_name: str
     seats: int
 
 
 @dataclass(frozen=True, slots=True)
 class BookingOutcome(Outcome):
-    """A booking from now on; ``items`` are in the order of the request."""
+    """A booking after the command; ``items`` are in the order of the request."""
 
-    booking_id: UUID
+    id: UUID = field(metadata=_stored_as("booking_id"))
     customer_email: str
     created_at: datetime
     items: tuple[BookedItem, ...]
@@ -93,3 +103,19 @@ class Edited(Outcome):
 
 class HoldsReleased(Outcome):
     """No expired hold keeps seats of the event."""
+
+
+FINAL: Any = (
+    Reserved
+    | Confirmed
+    | Cancelled
+    | Booked
+    | BookingCancelled
+    | Edited
+    | errors.NotEnoughSeats
+    | errors.InsufficientSeats
+    | errors.HoldExpired
+    | errors.BookingAlreadyCancelled
+)
+"""What an idempotency key remembers. Any other refusal can change in a moment, so a repeated
+request is decided again."""

@@ -1,6 +1,6 @@
-"""The rows that a batch is about, as values, and how one leads to the next.
+"""The rows of a batch as immutable values, and how decisions evolve them.
 
-No database, no clock, no Django. The fields of a row are the columns of its model.
+No database, no clock, no Django. The fields of a row are columns of its model.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ from reservations.ledger.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class EventState:
-    """An event."""
+class EventRow:
+    """An ``Event``."""
 
     slug: str
     total_seats: int
@@ -33,8 +33,8 @@ class EventState:
 
 
 @dataclass(frozen=True, slots=True)
-class ReservationState:
-    """A reservation."""
+class ReservationRow:
+    """A ``Reservation``."""
 
     id: UUID
     event_id: int
@@ -47,8 +47,8 @@ class ReservationState:
 
 
 @dataclass(frozen=True, slots=True)
-class BookingState:
-    """A booking; ``items``, no column, are its reservations' ids in the order of the request."""
+class BookingRow:
+    """A ``Booking``; ``items``, no column, are its reservations in the order of the request."""
 
     id: UUID
     customer_email: str
@@ -58,8 +58,8 @@ class BookingState:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A change of an event: its next version. ``seats`` is the signed change of availability."""
+class ChangeRow:
+    """A ``Change``: the next version of an event. ``seats`` is signed: what became available."""
 
     event_id: int
     version: int
@@ -74,99 +74,101 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An accepted command: its outcome, and the rows as they are from then on."""
+    """An accepted command: its outcome, and the rows with their new values."""
 
     outcome: Outcome
     actor: str = ""
-    reservations: tuple[ReservationState, ...] = ()
-    booking: BookingState | None = None
-    edited: tuple[EventState, Edits] | None = None
+    reservations: tuple[ReservationRow, ...] = ()
+    booking: BookingRow | None = None
+    edited: tuple[EventRow, Edits] | None = None
 
 
 class State:
-    """All that a decision may depend on, including the decisions before it."""
+    """All that a decision may depend on, the decisions before it included."""
 
-    def __init__(self, events: Iterable[EventState], now: datetime) -> None:
+    def __init__(self, events: Iterable[EventRow], now: datetime) -> None:
         self.events = {event.id: event for event in events}
-        self.reservations: dict[UUID, ReservationState] = {}
-        self.bookings: dict[UUID, BookingState] = {}
-        self.entries: dict[UUID, Entry] = {}
+        self.reservations: dict[UUID, ReservationRow] = {}
+        self.bookings: dict[UUID, BookingRow] = {}
+        self.changes: dict[UUID, ChangeRow] = {}
         self.now = now
         self._ids = {event.slug: event.id for event in self.events.values()}
 
-    def event(self, slug: str) -> EventState | None:
+    def event(self, slug: str) -> EventRow | None:
         """Return the event with that slug, if there is one."""
         return self.events.get(self._ids.get(slug, -1))
 
-    def apply(self, decision: Decision) -> None:
-        """Let what follows build on ``decision``."""
+    def evolve(self, decision: Decision) -> None:
+        """Apply ``decision``: its rows, the counters that follow, and the event's history."""
         for reservation in decision.reservations:
-            self._turn(reservation, decision.actor)
+            self._evolve_reservation(reservation, decision.actor)
         if booking := decision.booking:
             self.bookings[booking.id] = booking
         if decision.edited:
-            self._edit(*decision.edited, decision.actor)
+            self._edit_event(*decision.edited, decision.actor)
 
-    def _turn(self, after: ReservationState, actor: str) -> None:
-        """Give the event of a reservation a version: what counts is what it took, and takes now."""
+    def _evolve_reservation(self, after: ReservationRow, actor: str) -> None:
+        """Replace a reservation, and give its event the difference of their seats."""
         before = self.reservations.get(after.id)
         if after == before:
             return
         self.reservations[after.id] = after
-        seats, held, sales = map(sub, _taken_by(after), _taken_by(before))
+        seats, held, confirmed = map(sub, _counts(after), _counts(before))
         event = self.events[after.event_id]
-        self._advance(
+        self._evolve_event(
             event,
             "hold_confirmed" if before and after.status == "confirmed" else after.status,
             actor,
             after.id,
             available_seats=event.available_seats - seats,
             held_seats=event.held_seats + held,
-            reservation_count=event.reservation_count + sales,
+            reservation_count=event.reservation_count + confirmed,
         )
 
-    def _edit(self, event: EventState, edits: Edits, actor: str) -> None:
+    def _edit_event(self, event: EventRow, edits: Edits, actor: str) -> None:
         """Give an event new details, a new capacity, or both, a version for each."""
         details: dict[str, Any] = {
             name: value for name, value in edits.items() if name != "total_seats"
         }
         if details:
-            event = self._advance(event, "edited", actor, **details)
+            event = self._evolve_event(event, "edited", actor, **details)
         if "total_seats" in edits:
             total = edits["total_seats"]
             available = event.available_seats + total - event.total_seats
-            self._advance(event, "capacity", actor, total_seats=total, available_seats=available)
+            self._evolve_event(
+                event, "capacity", actor, total_seats=total, available_seats=available
+            )
 
-    def _advance(
+    def _evolve_event(
         self,
-        event: EventState,
+        event: EventRow,
         kind: str,
         actor: str,
         reservation_id: UUID | None = None,
         **columns: Any,
-    ) -> EventState:
+    ) -> EventRow:
+        """Give an event new values of ``columns``, its next version, and the change for it."""
         after = replace(event, version=event.version + 1, **columns)
-        left = after.available_seats
-        entry = Entry(
+        change = ChangeRow(
             event_id=event.id,
             version=after.version,
             kind=kind,
-            seats=left - event.available_seats,
-            available_seats=left,
+            seats=after.available_seats - event.available_seats,
+            available_seats=after.available_seats,
             reservation_id=reservation_id,
             actor=actor,
             at=self.now,
         )
         self.events[event.id] = after
-        self.entries[entry.id] = entry
+        self.changes[change.id] = change
         return after
 
 
-def _taken_by(reservation: ReservationState | None) -> tuple[int, int, int]:
-    """Return the seats that it takes, those of them that are held, and 1 if it is a sale."""
+def _counts(reservation: ReservationRow | None) -> tuple[int, int, int]:
+    """Return the seats that it takes, how many of them are held, and 1 if it is confirmed."""
     match reservation:
-        case ReservationState(status="confirmed", seats=seats):
+        case ReservationRow(status="confirmed", seats=seats):
             return seats, 0, 1
-        case ReservationState(status="held", seats=seats):
+        case ReservationRow(status="held", seats=seats):
             return seats, seats, 0
     return 0, 0, 0

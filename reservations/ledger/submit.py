@@ -1,8 +1,8 @@
-"""The door of the ledger."""
+"""The ledger's entry points: one command, or a batch."""
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TypeVar, cast
+from typing import TypeVar, cast, get_args
 
 from django.conf import settings
 from django.db import connection
@@ -10,8 +10,7 @@ from prometheus_client import Counter
 
 from reservations.errors import Busy, OutcomeUnknown, Refusal
 from reservations.ledger.commands import Command, CommandOf
-from reservations.ledger.commit import commit
-from reservations.ledger.decide import RULES
+from reservations.ledger.execute import execute_batch
 from reservations.ledger.group_commit import commit_together
 from reservations.ledger.outcomes import Outcome
 from reservations.metrics import COMMANDS
@@ -26,16 +25,17 @@ def submit(command: CommandOf[_O]) -> _O:
         Refusal: the subclass says why; only ``OutcomeUnknown`` leaves open what happened.
         RuntimeError: when called inside a transaction, whose end the ledger could not see.
     """
+    one = cast("Command", command)
     try:
-        # Nobody can wait for others with a transaction of their own open; ``commit`` refuses that.
+        # In a transaction of the caller's own, ``execute_batch`` refuses the command.
         if settings.GROUP_COMMIT and not connection.in_atomic_block:
-            outcome = commit_together(command)
+            outcome = commit_together(one)
         else:
-            [outcome] = commit([command])
+            [outcome] = execute_batch([one])
     except Refusal as refusal:
         outcome = refusal
     if isinstance(outcome, Outcome | Refusal):
-        _count(command, outcome)
+        _count(one, outcome)
     if isinstance(outcome, Exception):
         try:
             raise outcome
@@ -55,7 +55,7 @@ def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
         RuntimeError: when called inside a transaction, whose end the ledger could not see.
     """
     try:
-        outcomes = commit(commands)
+        outcomes = execute_batch(commands)
     except Refusal as refusal:
         for command in commands:
             _count(command, refusal)
@@ -76,6 +76,6 @@ def _counter(command: str, outcome: str) -> Counter:
 
 
 # From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
-for _command in RULES:
+for _command in get_args(Command):
     for _outcome in (Busy, OutcomeUnknown):
         _counter(_command.__name__, _outcome.__name__)

@@ -24,7 +24,7 @@ def is_slug(text: str) -> bool:
 
 
 class EventManager(models.Manager["Event"]):
-    """Opens events, and lets fixtures name one by its slug.
+    """Creates events, and lets fixtures name one by its slug.
 
     Only to refer to it: ``Event`` has no ``natural_key``, so that loading one that exists fails
     on its slug instead of turning back its counters.
@@ -34,7 +34,7 @@ class EventManager(models.Manager["Event"]):
         """Return the event named ``slug``."""
         return self.get(slug=slug)
 
-    def open(self, event: "Event") -> None:
+    def create_event(self, event: "Event") -> None:
         """Store a new event with all its seats available: the opening balance of its history.
 
         Raises:

@@ -87,3 +87,13 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def event_slug(self) -> str:
+        """The event's public id, under the name that the ledger's outcomes give it."""
+        return self.event.slug
+
+    @property
+    def event_name(self) -> str:
+        """The event's name, under the name that the ledger's outcomes give it."""
+        return self.event.name

@@ -25,7 +25,7 @@ class EventFactory(DjangoModelFactory[Event]):
 def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:
     """Sell seats of ``event`` and return the reservation's id."""
     command = Reserve(event=event.slug, partner=partner, seats=seats, actor="test")
-    return submit(command).reservation_id
+    return submit(command).id
 
 
 def hold(event: Event, *, seats: int = 1, seconds: int = 60) -> UUID:
@@ -33,10 +33,10 @@ def hold(event: Event, *, seats: int = 1, seconds: int = 60) -> UUID:
     command = Reserve(
         event=event.slug, partner="abc-corp", seats=seats, actor="test", hold_seconds=seconds
     )
-    return submit(command).reservation_id
+    return submit(command).id
 
 
-def lapse(*reservation_ids: UUID) -> None:
+def expire_hold(*reservation_ids: UUID) -> None:
     """Let the time of holds be over, as if nobody had asked since."""
     held = Reservation.objects.filter(pk__in=reservation_ids, status="held")
     held.update(expires_at=Now() - timedelta(seconds=1))
@@ -54,4 +54,4 @@ def booking_of(*wanted: Event | tuple[Event, int], email: str = "ada@example.com
 
 def book(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> UUID:
     """Book one seat, or so many, of each event and return the booking's id."""
-    return submit(booking_of(*wanted, email=email)).booking_id
+    return submit(booking_of(*wanted, email=email)).id

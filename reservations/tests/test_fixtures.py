@@ -5,7 +5,7 @@ from django.core.management import call_command
 from django.db import IntegrityError
 
 from reservations.models import DEFAULT_EVENT, Booking, Change, Event, Reservation
-from reservations.tests.books import assert_proven
+from reservations.tests.assertions import assert_no_drift
 from reservations.tests.factories import EventFactory, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -15,7 +15,7 @@ def test_demo() -> None:
     Event.objects.filter(slug=DEFAULT_EVENT).delete()
     default = EventFactory.create(slug=DEFAULT_EVENT)
     call_command("loaddata", "demo", verbosity=0)
-    assert_proven()
+    assert_no_drift()
     assert Event.objects.count() == 5
     default.refresh_from_db()
     assert default.available_seats == 10
@@ -31,4 +31,4 @@ def test_demo() -> None:
     reserve(Event.objects.get(slug="python-day-2027"), seats=2)
     with pytest.raises(IntegrityError, match="event_slug_unique"):
         call_command("loaddata", "demo", verbosity=0)
-    assert_proven()
+    assert_no_drift()

@@ -3,8 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import exceptions
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from reservations import errors
 from reservations.api.openapi import (
@@ -15,43 +14,28 @@ from reservations.api.openapi import (
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
+    faults,
+    load_examples,
     location,
+    named,
     refusals,
+    success,
 )
+from reservations.api.reservations.exceptions import InvalidReservationId
 from reservations.api.reservations.serializers import (
-    EventId,
-    ExpectedVersion,
-    HoldSeconds,
-    InvalidReservationId,
-    PartnerId,
     ReservationRequest,
     ReservationSerializer,
     ReservedSerializer,
-    Seats,
     SummarySerializer,
 )
 from reservations.models import DEFAULT_EVENT
 
 _TAGS = ["Reservations"]
 _MOUNTS = ["/", "/api", "/api/demo"]
-_UUID = "01a1fe49-bd0f-71b7-80a6-fc318d83eb81"
+_EXAMPLES = load_examples(__file__)
 _ID = OpenApiParameter(
     "reservation_id", UUID, "path", description="As POST /reservations answered it"
 )
-_FAULTS = [
-    ("seats", Seats.default_error_messages["too_few"]),
-    ("seats", Seats.default_error_messages["too_many"]),
-    ("seats", Seats.default_error_messages["invalid"]),
-    ("partnerId", PartnerId.default_error_messages["required"]),
-    ("partnerId", PartnerId.default_error_messages["invalid"]),
-    ("partnerId", PartnerId.default_error_messages["too_long"]),
-    ("partnerId", PartnerId.default_error_messages["unprintable"]),
-    ("eventId", EventId.default_error_messages["invalid"]),
-    ("holdSeconds", HoldSeconds.default_error_messages["invalid"]),
-    ("holdSeconds", HoldSeconds.default_error_messages["too_few"]),
-    ("holdSeconds", HoldSeconds.default_error_messages["too_many"]),
-    ("expectedVersion", ExpectedVersion.default_error_messages["invalid"]),
-]
 _UNKNOWN_EVENT = errors.EventNotFound("")
 
 SUMMARY = extend_schema(
@@ -67,23 +51,7 @@ SUMMARY = extend_schema(
         *HEADERS,
     ],
     responses={
-        200: OpenApiResponse(
-            SummarySerializer,
-            description="The event's figures",
-            examples=[
-                OpenApiExample(
-                    "summary",
-                    value={
-                        "eventId": DEFAULT_EVENT,
-                        "name": "Node.js Meet-up",
-                        "totalSeats": 500,
-                        "availableSeats": 42,
-                        "reservationCount": 17,
-                        "version": 31,
-                    },
-                )
-            ],
-        ),
+        200: success(SummarySerializer, "The event's figures", _EXAMPLES["getSummary"]),
         **NOT_MODIFIED,
         **refusals(_UNKNOWN_EVENT, errors.Busy()),
     },
@@ -110,35 +78,11 @@ RESERVE = extend_schema(
         location("the reservation"),
     ],
     request=ReservationRequest,
-    examples=[
-        OpenApiExample("seats", value={"partnerId": "abc-corp", "seats": 3}, request_only=True),
-        OpenApiExample(
-            "hold",
-            value={"partnerId": "abc-corp", "seats": 3, "holdSeconds": 300},
-            request_only=True,
-        ),
-    ],
+    examples=named(_EXAMPLES["reserve"]["request"], request_only=True),
     responses={
-        201: OpenApiResponse(
-            ReservedSerializer,
-            description="The seats are yours",
-            examples=[
-                OpenApiExample(
-                    "reserved", value={"reservationId": _UUID, "seats": 3, "status": "confirmed"}
-                ),
-                OpenApiExample(
-                    "held",
-                    value={
-                        "reservationId": _UUID,
-                        "seats": 3,
-                        "status": "held",
-                        "expiresAt": "2026-11-21T13:31:48.053561Z",
-                    },
-                ),
-            ],
-        ),
+        201: success(ReservedSerializer, "The seats are yours", _EXAMPLES["reserve"]["answer"]),
         **refusals(
-            *(exceptions.ValidationError({field: [text]}) for field, text in _FAULTS),
+            *faults(ReservationRequest),
             *MALFORMED,
             *KEY_FAULTS,
             _UNKNOWN_EVENT,
@@ -150,16 +94,6 @@ RESERVE = extend_schema(
     },
 )
 
-_RESERVATION = {
-    "reservationId": _UUID,
-    "eventId": DEFAULT_EVENT,
-    "partnerId": "abc-corp",
-    "seats": 3,
-    "status": "confirmed",
-    "createdAt": "2026-11-21T13:26:48.053561Z",
-    "expiresAt": None,
-}
-
 RETRIEVE = extend_schema(
     operation_id="getReservation",
     summary="A reservation",
@@ -168,10 +102,10 @@ RETRIEVE = extend_schema(
     tags=_TAGS,
     parameters=[_ID, *HEADERS],
     responses={
-        200: OpenApiResponse(
+        200: success(
             ReservationSerializer,
-            description="The reservation, whatever its status",
-            examples=[OpenApiExample("reservation", value=_RESERVATION)],
+            "The reservation, whatever its status",
+            _EXAMPLES["getReservation"],
         ),
         **refusals(InvalidReservationId(), errors.ReservationNotFound(), errors.Busy()),
     },
@@ -186,10 +120,8 @@ CONFIRM = extend_schema(
     parameters=[_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,
     responses={
-        200: OpenApiResponse(
-            ReservationSerializer,
-            description="The reservation is confirmed",
-            examples=[OpenApiExample("confirmed", value=_RESERVATION)],
+        200: success(
+            ReservationSerializer, "The reservation is confirmed", _EXAMPLES["confirmReservation"]
         ),
         **refusals(
             InvalidReservationId(),

@@ -8,29 +8,29 @@ from rest_framework.request import Request
 
 from reservations import queries
 from reservations.api import etags
-from reservations.api.body import JSONResponse
-from reservations.api.errors import replayed
-from reservations.api.idempotency import RetrySafe
+from reservations.api.exceptions import replayed
+from reservations.api.fields import parse_uuid
+from reservations.api.idempotency import IdempotentViewSet
 from reservations.api.reservations import openapi
+from reservations.api.reservations.exceptions import InvalidReservationId
 from reservations.api.reservations.serializers import (
-    ConfirmedSerializer,
     ReservationRequest,
     ReservationSerializer,
     ReservedSerializer,
     SummarySerializer,
-    parse_reservation_id,
 )
-from reservations.api.translation import parse, represent
+from reservations.api.responses import JSONResponse
+from reservations.api.serialization import represent, validate
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, Confirm, Reserve
 from reservations.models import DEFAULT_EVENT
 
 ACTOR = "api"
-# Of idempotency keys: all mounts are one family.
+# Of idempotency keys, the same for all mounts.
 SCOPE = "reservations"
 
 
-class SummaryViewSet(RetrySafe):
+class SummaryViewSet(IdempotentViewSet):
     """The event's figures, and new reservations."""
 
     scope = SCOPE
@@ -39,21 +39,21 @@ class SummaryViewSet(RetrySafe):
     def list(self, request: Request) -> JSONResponse:
         """Show the figures of the event that ``?eventId=`` names."""
         event = queries.get_event(request.query_params.get("eventId", DEFAULT_EVENT))
-        return etags.respond(request, event, represent(SummarySerializer, event))
+        return etags.conditional_response(request, event, represent(SummarySerializer, event))
 
     @openapi.RESERVE
     def create(self, request: Request) -> JSONResponse:
         """Reserve or hold seats, or refuse at once."""
-        wanted = parse(ReservationRequest, request.data)
+        wanted = validate(ReservationRequest, request.data)
         reserved = submit(
             Reserve(
                 **wanted,
                 actor=ACTOR,
-                if_match=etags.versions_asked_for(request, wanted["event"]),
-                retry=self.retry,
+                if_match=etags.parse_if_match(request, wanted["event"]),
+                idempotency_key=self.idempotency_key,
             )
         )
-        location = f"{request.path.rstrip('/')}/{reserved.reservation_id}"
+        location = f"{request.path.rstrip('/')}/{reserved.id}"
         return JSONResponse(
             represent(ReservedSerializer, reserved),
             status=status.HTTP_201_CREATED,
@@ -61,7 +61,7 @@ class SummaryViewSet(RetrySafe):
         )
 
 
-class ReservationViewSet(RetrySafe):
+class ReservationViewSet(IdempotentViewSet):
     """One reservation."""
 
     scope = SCOPE
@@ -70,7 +70,10 @@ class ReservationViewSet(RetrySafe):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse a bad id before anything else, whatever the method."""
         super().initial(request, *args, **kwargs)
-        self.reservation_id = parse_reservation_id(kwargs["reservation_id"])
+        reservation_id = parse_uuid(kwargs["reservation_id"])
+        if reservation_id is None:
+            raise InvalidReservationId
+        self.reservation_id = reservation_id
 
     @openapi.RETRIEVE
     def retrieve(self, request: Request, reservation_id: str) -> JSONResponse:
@@ -82,9 +85,15 @@ class ReservationViewSet(RetrySafe):
     def confirm(self, request: Request, reservation_id: str) -> JSONResponse:
         """Make what is held confirmed."""
         confirmed = submit(
-            Confirm(reservation_id=self.reservation_id, actor=ACTOR, retry=self.retry)
+            Confirm(
+                reservation_id=self.reservation_id,
+                actor=ACTOR,
+                idempotency_key=self.idempotency_key,
+            )
         )
-        return JSONResponse(represent(ConfirmedSerializer, confirmed), headers=replayed(confirmed))
+        return JSONResponse(
+            represent(ReservationSerializer, confirmed), headers=replayed(confirmed)
+        )
 
     @openapi.CANCEL
     def destroy(self, request: Request, reservation_id: str) -> JSONResponse:

@@ -5,9 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import (
-    OpenApiExample,
     OpenApiParameter,
-    OpenApiResponse,
     extend_schema,
     extend_schema_serializer,
     inline_serializer,
@@ -24,20 +22,22 @@ from reservations.api.openapi import (
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
+    faults,
+    load_examples,
     location,
+    named,
+    success,
 )
-from reservations.api.v1.errors import handle
+from reservations.api.v1.exceptions import exception_handler
 from reservations.api.v1.pagination import PageQuery, Pagination
-from reservations.api.v1.requests import (
+from reservations.api.v1.serializers import (
     BookingRequest,
+    BookingSerializer,
     BookingsQuery,
+    ChangeSerializer,
     ChangesQuery,
-    Email,
-    EventId,
-    Items,
-    Quantity,
+    EventSerializer,
 )
-from reservations.api.v1.serializers import BookingSerializer, ChangeSerializer, EventSerializer
 from reservations.models import DEFAULT_EVENT
 
 
@@ -79,7 +79,7 @@ class InsufficientSeats(V1Error):
 
 refusals = partial(
     openapi.refusals,
-    handle=handle,
+    handler=exception_handler,
     bodies={
         errors.EventNotFound: UnknownEvent,
         errors.InsufficientSeats: InsufficientSeats,
@@ -96,30 +96,7 @@ _BOOKING_ID = OpenApiParameter(
     "booking_id", UUID, "path", description="As POST /api/v1/bookings answered it"
 )
 _UNKNOWN_EVENT = errors.EventNotFound("no-such-event")
-_EVENT = {
-    "id": DEFAULT_EVENT,
-    "name": "Node.js Meet-up",
-    "date": None,
-    "venue": None,
-    "totalSeats": 500,
-    "availableSeats": 42,
-    "version": 31,
-}
-_UUID = "01a1fe49-bd0f-71b7-80a6-fc318d83eb81"
-_BOOKING = {
-    "id": _UUID,
-    "customerEmail": "user@example.com",
-    "status": "CONFIRMED",
-    "createdAt": "2026-11-21T13:26:48.053561Z",
-    "items": [{"eventId": DEFAULT_EVENT, "eventName": "Node.js Meet-up", "quantity": 2}],
-    "totalTickets": 2,
-}
-_PAGINATION = {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
-_BAD_NUMBER = exceptions.ValidationError({"limit": ["must be an integer from 1 to 100"]})
-
-
-def _invalid(path: str, message: Any) -> exceptions.ValidationError:
-    return exceptions.ValidationError({path: [message]})
+_EXAMPLES = load_examples(__file__)
 
 
 def _answer(name: str, **fields: Any) -> Any:
@@ -138,11 +115,6 @@ _BOOKING_ANSWER = _answer("BookingAnswer", data=BookingSerializer())
 _BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagination=Pagination())
 
 
-def _ok(form: Any, description: str, value: dict[str, Any]) -> OpenApiResponse:
-    examples = [OpenApiExample(description, value=value)]
-    return OpenApiResponse(form, description=description, examples=examples)
-
-
 LIST_EVENTS = extend_schema(
     operation_id="listEvents",
     summary="Events by date",
@@ -150,12 +122,8 @@ LIST_EVENTS = extend_schema(
     tags=_EVENTS,
     parameters=[PageQuery, *HEADERS],
     responses={
-        200: _ok(
-            _EVENT_PAGE,
-            "A page of events",
-            {"data": [_EVENT], "pagination": _PAGINATION},
-        ),
-        **refusals(_BAD_NUMBER, errors.Busy()),
+        200: success(_EVENT_PAGE, "A page of events", _EXAMPLES["listEvents"]),
+        **refusals(*faults(PageQuery), errors.Busy()),
     },
 )
 
@@ -166,7 +134,7 @@ RETRIEVE_EVENT = extend_schema(
     tags=_EVENTS,
     parameters=[_EVENT_ID, *IF_NONE_MATCH, *HEADERS],
     responses={
-        200: _ok(_EVENT_ANSWER, "The event", {"data": _EVENT}),
+        200: success(_EVENT_ANSWER, "The event", _EXAMPLES["getEvent"]),
         **NOT_MODIFIED,
         **refusals(_UNKNOWN_EVENT, errors.Busy()),
     },
@@ -180,24 +148,8 @@ LIST_CHANGES = extend_schema(
     tags=_EVENTS,
     parameters=[_EVENT_ID, ChangesQuery, *HEADERS],
     responses={
-        200: _ok(
-            _CHANGE_PAGE,
-            "Changes in their order",
-            {
-                "data": [
-                    {
-                        "version": 31,
-                        "kind": "confirmed",
-                        "seats": -2,
-                        "availableSeats": 42,
-                        "reservationId": _UUID,
-                        "at": "2026-11-21T13:26:48.053561Z",
-                    }
-                ],
-                "next": 31,
-            },
-        ),
-        **refusals(_BAD_NUMBER, _UNKNOWN_EVENT, errors.Busy()),
+        200: success(_CHANGE_PAGE, "Changes in their order", _EXAMPLES["listChanges"]),
+        **refusals(*faults(ChangesQuery), _UNKNOWN_EVENT, errors.Busy()),
     },
 )
 
@@ -208,15 +160,9 @@ LIST_BOOKINGS = extend_schema(
     tags=_BOOKINGS,
     parameters=[BookingsQuery, *HEADERS],
     responses={
-        200: _ok(
-            _BOOKING_PAGE,
-            "A page of bookings",
-            {"data": [_BOOKING], "pagination": _PAGINATION},
-        ),
+        200: success(_BOOKING_PAGE, "A page of bookings", _EXAMPLES["listBookings"]),
         **refusals(
-            _BAD_NUMBER,
-            _invalid("email", Email.default_error_messages["invalid"]),
-            _invalid("status", "must be one of CONFIRMED, CANCELLED"),
+            *faults(BookingsQuery),
             errors.Busy(),
         ),
     },
@@ -233,27 +179,11 @@ BOOK = extend_schema(
     tags=_BOOKINGS,
     parameters=[*IDEMPOTENCY_KEY, *HEADERS, location("the booking")],
     request=BookingRequest,
-    examples=[
-        OpenApiExample(
-            "booking",
-            value={
-                "customerEmail": "user@example.com",
-                "items": [{"eventId": DEFAULT_EVENT, "quantity": 2}],
-            },
-            request_only=True,
-        )
-    ],
+    examples=named(_EXAMPLES["book"]["request"], request_only=True),
     responses={
-        201: _ok(_BOOKING_ANSWER, "All items are booked", {"data": _BOOKING}),
+        201: success(_BOOKING_ANSWER, "All items are booked", _EXAMPLES["book"]["answer"]),
         **refusals(
-            _invalid("customerEmail", Email.default_error_messages["invalid"]),
-            _invalid("items", Items.default_error_messages["required"]),
-            _invalid("items", Items.default_error_messages["too_many"]),
-            _invalid("items", Items.default_error_messages["duplicate"]),
-            _invalid("items.0.eventId", EventId.default_error_messages["invalid"]),
-            _invalid("items.0.quantity", Quantity.default_error_messages["invalid"]),
-            _invalid("items.0.quantity", Quantity.default_error_messages["too_few"]),
-            _invalid("items.0.quantity", Quantity.default_error_messages["too_many"]),
+            *faults(BookingRequest),
             *MALFORMED,
             *KEY_FAULTS,
             _UNKNOWN_EVENT,
@@ -270,7 +200,7 @@ RETRIEVE_BOOKING = extend_schema(
     tags=_BOOKINGS,
     parameters=[_BOOKING_ID, *HEADERS],
     responses={
-        200: _ok(_BOOKING_ANSWER, "The booking", {"data": _BOOKING}),
+        200: success(_BOOKING_ANSWER, "The booking", _EXAMPLES["getBooking"]),
         **refusals(errors.BookingNotFound(), errors.Busy()),
     },
 )
@@ -284,11 +214,7 @@ CANCEL_BOOKING = extend_schema(
     parameters=[_BOOKING_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,
     responses={
-        200: _ok(
-            _BOOKING_ANSWER,
-            "The booking is cancelled",
-            {"data": {**_BOOKING, "status": "CANCELLED"}},
-        ),
+        200: success(_BOOKING_ANSWER, "The booking is cancelled", _EXAMPLES["cancelBooking"]),
         **refusals(
             *MALFORMED,
             *KEY_FAULTS,

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
-from reservations.api.fields import QueryInteger
+from reservations.api.fields import QueryIntegerField
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -17,8 +17,8 @@ _M = TypeVar("_M", bound=Model)
 class PageQuery(serializers.Serializer[Any]):
     """Which page of a list, and how long a page is."""
 
-    page = QueryInteger(minimum=1, maximum=_MAX_PAGE, default=1)
-    limit = QueryInteger(minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT)
+    page = QueryIntegerField(min_value=1, max_value=_MAX_PAGE, default=1)
+    limit = QueryIntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 
 class Pagination(serializers.Serializer[Any]):

@@ -1,13 +1,74 @@
-"""What the bookings family gives."""
+"""What the bookings family takes and gives."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from reservations.api.v1.requests import STATUSES
-from reservations.ledger.outcomes import BookedItem
-from reservations.models import Change, Event, Reservation
+from reservations.api.fields import QueryIntegerField, StrictCharField, StrictIntegerField
+from reservations.api.v1.fields import EmailField, ItemsField, StatusField
+from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
+from reservations.ledger.commands import BookingItem
+from reservations.ledger.outcomes import BookedItem, BookingOutcome
+from reservations.models import Booking, Change, Event, Reservation
+
+MAX_QUANTITY = 3
+_MAX_VERSION = 2**63 - 1  # of PostgreSQL's bigint
+
+
+@extend_schema_serializer(component_name="BookingItemRequest")
+class ItemRequest(serializers.Serializer[Any]):
+    """Tickets for one event."""
+
+    default_error_messages = {
+        "null": "item must be an object",
+        "invalid": "item must be an object",
+    }
+
+    eventId = StrictCharField(subject="eventId", source="event")
+    quantity = StrictIntegerField(
+        subject="quantity",
+        min_value=1,
+        max_value=MAX_QUANTITY,
+        error_messages={"max_value": f"maximum {MAX_QUANTITY} tickets per event per transaction"},
+        source="seats",
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the item as the ledger takes it."""
+        return BookingItem(**super().to_internal_value(data))
+
+
+class BookingRequest(serializers.Serializer[dict[str, Any]]):
+    """The body of POST /bookings."""
+
+    customerEmail = EmailField(source="customer_email", help_text="Gets the confirmation")
+    items: Any = ItemsField(child=ItemRequest(), help_text="No event twice")
+
+
+class BookingsQuery(PageQuery):
+    """The query string of GET /bookings."""
+
+    email = EmailField(required=False, help_text="Bookings of this customer")
+    status = StatusField(required=False, help_text="Bookings with this status")
+    eventId = StrictCharField(
+        subject="eventId",
+        source="event",
+        required=False,
+        help_text="Bookings with an item of this event",
+    )
+
+
+class ChangesQuery(serializers.Serializer[Any]):
+    """The query string of GET /events/{id}/changes."""
+
+    after = QueryIntegerField(
+        min_value=0,
+        max_value=_MAX_VERSION,
+        default=0,
+        help_text="Changes after this version: the `next` of the answer before",
+    )
+    limit = QueryIntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 
 @extend_schema_serializer(component_name="Event")
@@ -41,46 +102,21 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
 
 @extend_schema_serializer(component_name="BookingItem")
-class ItemSerializer(serializers.Serializer[Reservation]):
-    """Tickets for one event."""
+class ItemSerializer(serializers.Serializer[Reservation | BookedItem]):
+    """Tickets for one event: the model, or the ledger's outcome."""
 
-    eventId = serializers.CharField(source="event.slug")
-    eventName = serializers.CharField(source="event.name")
-    quantity = serializers.IntegerField(source="seats")
-
-
-class Status(serializers.ChoiceField):
-    """A booking's status, in capitals."""
-
-    def to_representation(self, value: str) -> str:
-        """Return ``value`` in capitals."""
-        return value.upper()
-
-
-@extend_schema_serializer(component_name="Booking")
-class BookingSerializer(serializers.Serializer[Any]):
-    """A booking as it stands."""
-
-    id = serializers.UUIDField()
-    customerEmail = serializers.CharField(source="customer_email")
-    status = Status(list(STATUSES))
-    createdAt = serializers.DateTimeField(source="created_at")
-    items: Any = ItemSerializer(many=True)
-    totalTickets = serializers.IntegerField(source="total_tickets")
-
-
-@extend_schema_serializer(component_name="BookingItem")
-class BookedItemSerializer(serializers.Serializer[BookedItem]):
-    """The same of the ledger's outcome."""
-
-    eventId = serializers.CharField(source="event")
+    eventId = serializers.CharField(source="event_slug")
     eventName = serializers.CharField(source="event_name")
     quantity = serializers.IntegerField(source="seats")
 
 
 @extend_schema_serializer(component_name="Booking")
-class BookedSerializer(BookingSerializer):
-    """The same of the ledger's outcome."""
+class BookingSerializer(serializers.Serializer[Booking | BookingOutcome]):
+    """A booking: the model, or the ledger's outcome."""
 
-    id = serializers.UUIDField(source="booking_id")
-    items = BookedItemSerializer(many=True)
+    id = serializers.UUIDField()
+    customerEmail = serializers.CharField(source="customer_email")
+    status = StatusField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    items: Any = ItemSerializer(many=True)
+    totalTickets = serializers.IntegerField(source="total_tickets")

@@ -1,28 +1,31 @@
 """The bookings family: several events, one customer, all or nothing."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from rest_framework import status
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
 
 from reservations import queries
 from reservations.api import etags
-from reservations.api.body import JSONResponse
-from reservations.api.errors import replayed
-from reservations.api.idempotency import RetrySafe
-from reservations.api.translation import parse, represent, represent_all
+from reservations.api.exceptions import replayed
+from reservations.api.fields import parse_uuid
+from reservations.api.idempotency import IdempotentViewSet
+from reservations.api.parsers import JSONObjectParser
+from reservations.api.responses import JSONResponse
+from reservations.api.serialization import represent, represent_all, validate
 from reservations.api.v1 import openapi
-from reservations.api.v1.errors import handle
+from reservations.api.v1.exceptions import exception_handler
 from reservations.api.v1.pagination import PageQuery, paginate
-from reservations.api.v1.requests import STATUSES, BookingRequest, BookingsQuery, ChangesQuery
 from reservations.api.v1.serializers import (
-    BookedSerializer,
+    BookingRequest,
     BookingSerializer,
+    BookingsQuery,
     ChangeSerializer,
+    ChangesQuery,
     EventSerializer,
 )
 from reservations.errors import BookingNotFound
@@ -32,14 +35,14 @@ from reservations.ledger.commands import Book, CancelBooking
 ACTOR = "api/v1"
 
 
-class V1ViewSet(RetrySafe):
+class V1ViewSet(IdempotentViewSet):
     """Views with this family's errors."""
 
     scope = "bookings"
 
     def get_exception_handler(self) -> Callable[..., JSONResponse]:
         """Return this family's."""
-        return handle
+        return exception_handler
 
 
 class EventViewSet(V1ViewSet):
@@ -48,7 +51,7 @@ class EventViewSet(V1ViewSet):
     @openapi.LIST_EVENTS
     def list(self, request: Request) -> JSONResponse:
         """Show a page of events, by date."""
-        query = _parse_query(PageQuery, request)
+        query = _validate_query(PageQuery, request)
         events, pagination = paginate(queries.get_events(), **query)
         return JSONResponse(
             {"data": represent_all(EventSerializer, events), "pagination": pagination}
@@ -58,12 +61,14 @@ class EventViewSet(V1ViewSet):
     def retrieve(self, request: Request, event_id: str) -> JSONResponse:
         """Show one event."""
         event = queries.get_event(event_id)
-        return etags.respond(request, event, {"data": represent(EventSerializer, event)})
+        return etags.conditional_response(
+            request, event, {"data": represent(EventSerializer, event)}
+        )
 
     @openapi.LIST_CHANGES
     def changes(self, request: Request, event_id: str) -> JSONResponse:
         """Show what happened to the event after a version."""
-        query = _parse_query(ChangesQuery, request)
+        query = _validate_query(ChangesQuery, request)
         changes = queries.get_changes(queries.get_event(event_id), **query)
         last = changes[-1].version if changes else query["after"]
         return JSONResponse({"data": represent_all(ChangeSerializer, changes), "next": last})
@@ -75,13 +80,9 @@ class BookingsViewSet(V1ViewSet):
     @openapi.LIST_BOOKINGS
     def list(self, request: Request) -> JSONResponse:
         """Show a page of bookings, newest first."""
-        query = _parse_query(BookingsQuery, request)
-        bookings = queries.get_bookings(
-            email=query.get("email"),
-            status=STATUSES.get(query.get("status", "")),
-            event=query.get("eventId"),
-        )
-        found, pagination = paginate(bookings, page=query["page"], limit=query["limit"])
+        query = _validate_query(BookingsQuery, request)
+        page, limit = query.pop("page"), query.pop("limit")
+        found, pagination = paginate(queries.get_bookings(**query), page=page, limit=limit)
         return JSONResponse(
             {"data": represent_all(BookingSerializer, found), "pagination": pagination}
         )
@@ -90,19 +91,19 @@ class BookingsViewSet(V1ViewSet):
     def create(self, request: Request) -> JSONResponse:
         """Book all items, or none."""
         if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
-            raise ParseError("Request body must be a JSON object")
-        wanted = parse(BookingRequest, request.data)
+            raise ParseError(JSONObjectParser.error_messages["not_an_object"])
+        wanted = validate(BookingRequest, request.data)
         booked = submit(
             Book(
                 customer_email=wanted["customer_email"],
                 items=tuple(wanted["items"]),
                 actor=ACTOR,
-                retry=self.retry,
+                idempotency_key=self.idempotency_key,
             )
         )
-        location = f"{request.path.rstrip('/')}/{booked.booking_id}"
+        location = f"{request.path.rstrip('/')}/{booked.id}"
         return JSONResponse(
-            {"data": represent(BookedSerializer, booked)},
+            {"data": represent(BookingSerializer, booked)},
             status=status.HTTP_201_CREATED,
             headers={"Location": location, **replayed(booked)},
         )
@@ -121,21 +122,24 @@ class BookingViewSet(V1ViewSet):
     def cancel(self, request: Request, booking_id: str) -> JSONResponse:
         """Cancel the booking whole and return its seats."""
         cancelled = submit(
-            CancelBooking(booking_id=_parse_booking_id(booking_id), actor=ACTOR, retry=self.retry)
+            CancelBooking(
+                booking_id=_parse_booking_id(booking_id),
+                actor=ACTOR,
+                idempotency_key=self.idempotency_key,
+            )
         )
         return JSONResponse(
-            {"data": represent(BookedSerializer, cancelled)}, headers=replayed(cancelled)
+            {"data": represent(BookingSerializer, cancelled)}, headers=replayed(cancelled)
         )
 
 
-def _parse_query(query: type[PageQuery] | type[ChangesQuery], request: Request) -> dict[str, Any]:
+def _validate_query(query: type[Serializer[Any]], request: Request) -> dict[str, Any]:
     # As a plain dictionary: of an HTML form, DRF would take an empty value for none.
-    return parse(query, request.query_params.dict())
+    return validate(query, request.query_params.dict())
 
 
 def _parse_booking_id(text: str) -> UUID:
-    with suppress(ValueError):
-        parsed = UUID(text)
-        if str(parsed) == text.lower():
-            return parsed
-    raise BookingNotFound
+    booking_id = parse_uuid(text)
+    if booking_id is None:
+        raise BookingNotFound
+    return booking_id

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import OperationalError
 
-from reservations.customers import erase_customer
+from reservations.privacy import erase_customer
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from reservations.errors import OutcomeUnknown
 from reservations.models import Booking, Event
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import BOOKINGS, EVENTS, RESERVATIONS, cancel, messages, shown
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, setting
 from reservations.tests.factories import EventFactory, book, reserve
 
@@ -137,8 +137,8 @@ def test_a_cancel_returns_the_seats_of_all_items_once(
     answer = cancel(boss, *pks, page=BOOKINGS)
     assert messages(answer) == ["2 of 2 cancelled, 5 seats returned."]
     for _ in range(2):
-        assert_books(event, available=10, version=4, reservations=0)
-        assert_books(other, available=10, version=2, reservations=0)
+        assert_inventory(event, available=10, version=4, reservations=0)
+        assert_inventory(other, available=10, version=2, reservations=0)
         assert other.changes.get(version=2).actor == "admin:boss"
         assert LogEntry.objects.count() == 2
         assert LogEntry.objects.filter(object_id__in=map(str, pks)).count() == 2
@@ -163,7 +163,7 @@ def test_a_locked_event_is_told(boss: Client, event: Event) -> None:
     with locked(event), setting("lock_timeout", "100ms"):
         answer = cancel(boss, pk, page=BOOKINGS)
     assert messages(answer) == ["Server is too busy, please try again."]
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_an_unknown_outcome_is_told(
@@ -182,7 +182,7 @@ def test_an_unknown_outcome_is_told(
 def test_a_wrong_selection_changes_nothing(boss: Client, event: Event, ids: list[str]) -> None:
     book(event)
     assert cancel(boss, *ids, page=BOOKINGS).status_code == 200
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event) -> None:
@@ -192,7 +192,7 @@ def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event)
     for confirmed in (True, False):
         answer = cancel(viewer, pk, page=BOOKINGS, confirmed=confirmed)
         assert "return" not in " ".join(messages(answer))
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_a_clerk_may_cancel(login: Login, event: Event) -> None:
@@ -200,7 +200,7 @@ def test_a_clerk_may_cancel(login: Login, event: Event) -> None:
     clerk = login("view_booking", "cancel_booking")
     assert "Cancel and return the seats" in clerk.get(BOOKINGS).content.decode()
     cancel(clerk, pk, page=BOOKINGS)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_who_may_see_no_event_is_not_asked_for_one(login: Login, event: Event) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from reservations.models import Event
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import EVENTS, event_form, shown
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, setting
 from reservations.tests.factories import EventFactory, hold, reserve
 
@@ -80,7 +80,7 @@ def test_a_new_event_has_all_its_seats_available(boss: Client) -> None:
     event = Event.objects.get(slug="jazz")
     assert (event.name, event.venue) == ("Jazz", "Cellar")
     assert event.starts_at == datetime(2027, 1, 31, 20, tzinfo=UTC)
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_every_edit_is_a_change(boss: Client, sold: Event) -> None:
         (2, "edited", 0, "admin:boss"),
         (3, "capacity", 10, "admin:boss"),
     ]
-    assert_books(sold, available=17, version=3, reservations=1)
+    assert_inventory(sold, available=17, version=3, reservations=1)
     logged = LogEntry.objects.get()
     assert str(sold.pk) == logged.object_id
     for name in ("Name", "Venue", "Total seats"):
@@ -143,7 +143,7 @@ def test_saving_without_a_change_is_none(boss: Client, sold: Event) -> None:
     exact = datetime(2027, 1, 31, 20, 0, 5, 250, tzinfo=UTC)
     Event.objects.filter(pk=sold.pk).update(starts_at=exact)
     assert boss.post(page_of(sold), as_shown(boss, sold)).status_code == 302
-    assert_books(sold, available=7, version=1, reservations=1)
+    assert_inventory(sold, available=7, version=1, reservations=1)
 
 
 def test_a_form_opened_earlier_takes_nothing_back(boss: Client, sold: Event) -> None:
@@ -185,7 +185,7 @@ def test_fewer_seats_than_are_sold_are_refused(boss: Client, sold: Event) -> Non
     assert 'value="Renamed"' in answer.content.decode()
     sold.refresh_from_db()
     assert sold.name == "Node.js Meet-up"
-    assert_books(sold, available=7, version=1, reservations=1)
+    assert_inventory(sold, available=7, version=1, reservations=1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -194,7 +194,7 @@ def test_a_locked_event_is_not_waited_for_for_ever(boss: Client, sold: Event) ->
         answer = boss.post(page_of(sold), as_shown(boss, sold) | {"name": "Renamed"})
     assert errors(answer) == {"__all__": ["Server is too busy, please try again."]}
     assert 'value="Renamed"' in answer.content.decode()
-    assert_books(sold, available=7, version=1, reservations=1)
+    assert_inventory(sold, available=7, version=1, reservations=1)
 
 
 def test_the_slug_and_the_figures_stay(boss: Client, sold: Event) -> None:
@@ -208,7 +208,7 @@ def test_the_slug_and_the_figures_stay(boss: Client, sold: Event) -> None:
     boss.post(page_of(sold), as_shown(boss, sold) | forged)
     sold.refresh_from_db()
     assert sold.slug == "node-meetup-2025"
-    assert_books(sold, available=7, version=1, reservations=1)
+    assert_inventory(sold, available=7, version=1, reservations=1)
 
 
 def test_the_page_shows_the_latest_changes(boss: Client, event: Event) -> None:
@@ -232,7 +232,7 @@ def test_a_viewer_cannot_edit(login: Login, sold: Event) -> None:
     assert "Latest changes" not in page.content.decode()
     assert viewer.post(page_of(sold), as_shown(viewer, sold) | {"name": "x"}).status_code == 403
     assert viewer.post(f"{EVENTS}add/", event_form()).status_code == 403
-    assert_books(sold, available=7, version=1, reservations=1)
+    assert_inventory(sold, available=7, version=1, reservations=1)
 
 
 def test_an_editor_cannot_open(login: Login, sold: Event) -> None:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import BOOKINGS, RESERVATIONS, cancel, messages, shown
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, setting
 from reservations.tests.factories import EventFactory, book, hold, reserve
 
@@ -92,7 +92,7 @@ def test_a_cancelled_hold_returns_its_seats(boss: Client, event: Event) -> None:
     question = cancel(boss, pk, confirmed=False).content.decode()
     assert "Cancel 1 reservation and return 4 seats?" in question
     assert messages(cancel(boss, pk)) == ["1 of 1 cancelled, 4 seats returned."]
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
     assert event.held_seats == 0
 
 
@@ -129,7 +129,7 @@ def test_an_item_of_a_booking_is_not_cancelled_alone(boss: Client, event: Event)
     answer = cancel(boss, item.pk)
     assert messages(answer) == [part_of(booking, item)]
     assert part_of(booking, item) in answer.content.decode()
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_a_cancel_asks_first(boss: Client, event: Event) -> None:
@@ -138,7 +138,7 @@ def test_a_cancel_asks_first(boss: Client, event: Event) -> None:
     page = answer.content.decode()
     assert "Cancel 2 reservations and return 5 seats?" in page
     assert all(f'value="{pk}"' in page for pk in pks)
-    assert_books(event, available=5, version=2, reservations=2)
+    assert_inventory(event, available=5, version=2, reservations=2)
 
 
 def test_what_is_cancelled_already_is_not_asked_about(boss: Client, event: Event) -> None:
@@ -154,7 +154,7 @@ def test_a_cancel_returns_the_seats(boss: Client, event: Event) -> None:
     pks = [reserve(event, seats=2), reserve(event, seats=3)]
     answer = cancel(boss, *pks)
     assert messages(answer) == ["2 of 2 cancelled, 5 seats returned."]
-    assert_books(event, available=10, version=4, reservations=0)
+    assert_inventory(event, available=10, version=4, reservations=0)
     assert set(event.changes.filter(version__gt=2).values_list("kind", "actor")) == {
         ("cancelled", "admin:boss")
     }
@@ -174,8 +174,8 @@ def test_it_is_one_batch_outside_of_any_transaction(boss: Client, event: Event) 
     # Only the ledger's statements between the two.
     assert all("reservations_" in sql for sql in statements[begin + 1 : commit])
     assert not any("SAVEPOINT" in sql for sql in statements)
-    assert_books(event, available=10, version=4, reservations=0)
-    assert_books(other, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=4, reservations=0)
+    assert_inventory(other, available=10, version=2, reservations=0)
 
 
 def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
@@ -193,7 +193,7 @@ def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
         f"{gone}: Reservation not found or already cancelled.",
         f"{nowhere}: Reservation not found or already cancelled.",
     ]
-    assert_books(event, available=10, version=4, reservations=0)
+    assert_inventory(event, available=10, version=4, reservations=0)
 
 
 def test_many_refusals_are_summed_up(boss: Client, event: Event) -> None:
@@ -209,7 +209,7 @@ def test_a_locked_event_is_told(boss: Client, event: Event) -> None:
     with locked(event), setting("lock_timeout", "100ms"):
         answer = cancel(boss, pk)
     assert messages(answer) == ["Server is too busy, please try again."]
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 @pytest.mark.parametrize("ids", [["nonsense"], ["\0"], [""], []])
@@ -221,7 +221,7 @@ def test_a_wrong_selection_changes_nothing(
     reserve(event)
     answer = cancel(boss, *ids, confirmed=confirmed, select_across=across)
     assert answer.status_code == 200
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event) -> None:
@@ -230,7 +230,7 @@ def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event)
     assert "Cancel and return the seats" not in viewer.get(RESERVATIONS).content.decode()
     for confirmed in (True, False):
         assert "return" not in " ".join(messages(cancel(viewer, pk, confirmed=confirmed)))
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_who_may_see_no_event_is_not_asked_for_one(login: Login, event: Event) -> None:
@@ -244,4 +244,4 @@ def test_a_clerk_may_cancel(login: Login, event: Event) -> None:
     clerk = login("view_reservation", "cancel_reservation")
     assert "Cancel and return the seats" in clerk.get(RESERVATIONS).content.decode()
     cancel(clerk, pk)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)

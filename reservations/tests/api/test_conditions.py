@@ -7,8 +7,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.models import Event
-from reservations.tests.books import assert_books
-from reservations.tests.factories import EventFactory, hold, lapse, reserve
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.factories import EventFactory, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +87,7 @@ def test_the_event_is_not_as_expected(event: Event, client: APIClient, match: st
         412,
         {"error": STALE, "code": "version_conflict", "version": 1},
     )
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_the_tag_is_of_the_event_that_is_named(event: Event, client: APIClient) -> None:
@@ -109,7 +109,7 @@ def test_the_version_is_not_as_expected(event: Event, client: APIClient, version
         409,
         {"error": STALE, "code": "version_conflict", "version": 0},
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("version", ["0", 0.0, True, None, []])
@@ -123,10 +123,10 @@ def test_a_version_is_an_integer(event: Event, client: APIClient, version: Any) 
 
 def test_expired_holds_are_released_first(event: Event, client: APIClient) -> None:
     """Whoever read version 1 did not see that the hold would be over."""
-    lapse(hold(event))
+    expire_hold(hold(event))
     assert post(client, '"node-meetup-2025-1"').json()["version"] == 2
     assert post(client, expectedVersion=2).status_code == 201
-    lapse(hold(event))
+    expire_hold(hold(event))
     answer = post(client, expectedVersion=4)
     assert (answer.status_code, answer.json()["version"]) == (409, 5)
 

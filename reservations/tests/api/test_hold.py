@@ -11,8 +11,8 @@ from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import Event, Reservation
 from reservations.tests.api.test_reservation import BAD_IDS, NOT_FOUND
-from reservations.tests.books import assert_books
-from reservations.tests.factories import book, hold, lapse, reserve
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.factories import book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,7 @@ def test_holds(event: Event, client: APIClient, mount: str, slash: str) -> None:
         "createdAt": iso(held.created_at),
         "expiresAt": iso(held.expires_at),
     }
-    assert_books(event, available=7, version=1, reservations=0, held=3)
+    assert_inventory(event, available=7, version=1, reservations=0, held=3)
     assert client.get("/reservations").json()["reservationCount"] == 0
 
 
@@ -83,7 +83,7 @@ def test_other_hold_seconds(event: Event, client: APIClient, seconds: Any, messa
             "details": [{"path": "holdSeconds", "message": message}],
         },
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> None:
@@ -104,19 +104,19 @@ def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> No
     assert client.get(f"{mount}/{held}").json() == first.json()
     again = client.post(f"{mount}/{held}/confirm{slash}")
     assert (again.status_code, again.json()) == (200, first.json())
-    assert_books(event, available=7, version=2, reservations=1)
+    assert_inventory(event, available=7, version=2, reservations=1)
 
 
 def test_a_reservation_that_was_never_held_is_confirmed_already(
     event: Event, client: APIClient
 ) -> None:
     assert client.post(f"/reservations/{reserve(event)}/confirm").status_code == 200
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_too_late(event: Event, client: APIClient) -> None:
     held = hold(event, seats=3)
-    lapse(held)
+    expire_hold(held)
     assert client.get(f"/reservations/{held}").json()["status"] == "held"
     for _ in range(2):
         answer = client.post(f"/reservations/{held}/confirm")
@@ -129,7 +129,7 @@ def test_too_late(event: Event, client: APIClient) -> None:
         )
     shown = client.get(f"/reservations/{held}").json()
     assert (shown["status"], shown["expiresAt"] < shown["createdAt"]) == ("expired", True)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_a_cancelled_hold(event: Event, client: APIClient) -> None:
@@ -138,15 +138,15 @@ def test_a_cancelled_hold(event: Event, client: APIClient) -> None:
     assert client.get(f"/reservations/{held}").json()["status"] == "cancelled"
     answer = client.post(f"/reservations/{held}/confirm")
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_an_expired_hold_cannot_be_cancelled(event: Event, client: APIClient) -> None:
     held = hold(event, seats=3)
-    lapse(held)
+    expire_hold(held)
     answer = client.delete(f"/reservations/{held}")
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_unknown_id(event: Event, client: APIClient) -> None:
@@ -198,4 +198,4 @@ def test_the_items_of_a_booking_are_not_here(event: Event, client: APIClient, mo
         client.delete(f"{mount}/{item.pk}"),
     ):
         assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
-    assert_books(event, available=8, version=1, reservations=1)
+    assert_inventory(event, available=8, version=1, reservations=1)

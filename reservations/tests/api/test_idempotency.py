@@ -14,8 +14,8 @@ from rest_framework.test import APIClient
 
 from reservations.api.idempotency import KEY_PATTERN, parse_key
 from reservations.models import Event, IdempotencyRecord
-from reservations.tests.books import assert_books
-from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
@@ -46,7 +46,7 @@ POSTS: dict[str, tuple[Callable[[Event], tuple[str, Any]], int]] = {
 
 def lapsed(event: Event) -> object:
     held = hold(event)
-    lapse(held)
+    expire_hold(held)
     return held
 
 
@@ -80,7 +80,7 @@ def test_the_answer_stays_though_the_world_has_changed(event: Event, client: API
     Event.objects.update(name="Another name")
     assert post(client, "/api/v1/bookings", booking(event)).content == first.content
     held = post(client, "/reservations", OK | {"holdSeconds": 60}, key="h")
-    lapse(held.json()["reservationId"])
+    expire_hold(held.json()["reservationId"])
     again = post(client, "/reservations", OK | {"holdSeconds": 60}, key="h")
     assert again.content == held.content
 
@@ -127,7 +127,7 @@ def test_another_body_or_path(event: Event, client: APIClient, path: str, body: 
         422,
         {"error": REUSED, "code": "idempotency_key_reused"},
     )
-    assert_books(event, available=7, version=1, reservations=1)
+    assert_inventory(event, available=7, version=1, reservations=1)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/bookings", "/api/v1/bookings/x/cancel"])
@@ -205,7 +205,7 @@ def test_what_is_no_key(event: Event, client: APIClient, key: str, message: str)
         400,
         {"error": "ValidationError", "message": message, "details": details},
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, "a b", 'a"b', "a\\b", "{}", "8f14e45f-ceea"])

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 
-from reservations.api.reservations.serializers import PARTNER_PATTERN, PartnerId
+from reservations.api.reservations.fields import PARTNER_PATTERN, PartnerIdField
 from reservations.models import Event
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import reserve
 
 DOCUMENT = Path(settings.BASE_DIR, "docs", "openapi.yaml")
@@ -104,7 +104,7 @@ def test_every_answer_has_its_headers_and_every_refusal_an_example() -> None:
 @given(st.text(st.characters(categories=["L", "Z", "Cc"]), max_size=6))
 def test_the_pattern_of_a_partner_is_what_is_accepted(text: str) -> None:
     try:
-        PartnerId().run_validation(text)
+        PartnerIdField().run_validation(text)
     except ValidationError:
         accepted = False
     else:
@@ -162,7 +162,7 @@ def test_a_generated_client_makes_a_reservation(call: Callable[..., Any], event:
     wanted = models.ReservationRequest(partner_id="abc-corp", seats=3)
     reserved = call("reserve", body=wanted)
     assert (reserved.seats, reserved.status) == (3, "confirmed")
-    assert_books(event, available=7, version=1, reservations=1)
+    assert_inventory(event, available=7, version=1, reservations=1)
 
     seen = call("get_reservation", reserved.reservation_id)
     assert (seen.partner_id, seen.expires_at) == ("abc-corp", None)
@@ -173,7 +173,7 @@ def test_a_generated_client_makes_a_reservation(call: Callable[..., Any], event:
     assert (denied.requested, denied.available_seats) == (8, 7)
 
     call("cancel_reservation", reserved.reservation_id)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -184,7 +184,7 @@ def test_a_generated_client_holds_and_confirms(call: Callable[..., Any], event: 
     assert (held.status, held.expires_at > datetime.now(UTC)) == ("held", True)
     assert call("reserve", body=wanted, idempotency_key="k").reservation_id == held.reservation_id
     assert call("confirm_reservation", held.reservation_id).status == "confirmed"
-    assert_books(event, available=7, version=2, reservations=1)
+    assert_inventory(event, available=7, version=2, reservations=1)
 
 
 @pytest.mark.django_db(transaction=True)

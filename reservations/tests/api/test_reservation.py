@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import Event, Reservation
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import reserve
 
 BAD_IDS = [
@@ -63,7 +63,7 @@ def test_delete(event: Event, client: APIClient, mount: str, slash: str) -> None
     assert (first.status_code, first.content) == (204, b"")
     second = client.delete(f"{mount}/{reservation_id}{slash}")
     assert (second.status_code, second.json()) == (404, NOT_FOUND)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

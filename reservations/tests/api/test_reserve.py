@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from rest_framework.test import APIClient
 
 from reservations.models import Event, Reservation
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import EventFactory, reserve
 
 OK = {"partnerId": "abc-corp", "seats": 3}
@@ -41,15 +41,15 @@ def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> No
     assert answer["Location"] == f"{mount}/{reservation.pk}"
     assert client.get(answer["Location"]).json()["partnerId"] == "abc-corp"
     assert UUID(str(reservation.pk)).version == 7
-    assert_books(event, available=7, version=1, reservations=1)
+    assert_inventory(event, available=7, version=1, reservations=1)
 
 
 def test_names_another_event(event: Event, client: APIClient) -> None:
     other = EventFactory.create()
     answer = client.post("/reservations", OK | {"eventId": other.slug}, format="json")
     assert answer.status_code == 201
-    assert_books(event, available=10, version=0, reservations=0)
-    assert_books(other, available=7, version=1, reservations=1)
+    assert_inventory(event, available=10, version=0, reservations=0)
+    assert_inventory(other, available=7, version=1, reservations=1)
 
 
 def test_ignores_fields_it_does_not_know(event: Event, client: APIClient) -> None:
@@ -74,7 +74,7 @@ def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -
         },
     )
     assert client.post(mount, OK | {"seats": 2}, format="json").status_code == 201
-    assert_books(event, available=0, version=2, reservations=2)
+    assert_inventory(event, available=0, version=2, reservations=2)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -
 def test_seats(event: Event, client: APIClient, seats: Any, message: str) -> None:
     body = json.dumps(OK | {"seats": seats}).encode()
     assert_invalid(post_raw(client, body), ("seats", message))
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("seats", [b"1e400", b"-1e400", b"1e-400"])
@@ -213,7 +213,7 @@ def test_a_compressed_body(event: Event, client: APIClient, coding: str) -> None
         415,
         {"error": "Request body must not be compressed", "code": "unsupported_media_type"},
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_body_over_64_kib(event: Event, client: APIClient) -> None:
@@ -238,7 +238,7 @@ def test_media_type(event: Event, client: APIClient, content_type: str) -> None:
             "code": "unsupported_media_type",
         },
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])

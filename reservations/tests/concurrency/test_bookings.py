@@ -12,15 +12,15 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.errors import Busy
-from reservations.ledger import books, submit
+from reservations.ledger import submit, unit_of_work
 from reservations.ledger.commands import Book
 from reservations.ledger.lock import lock_events
-from reservations.ledger.state import EventState
+from reservations.ledger.state import EventRow
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation
-from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.concurrency.threads import run_together
 from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
-from reservations.tests.factories import EventFactory, book, booking_of, hold, lapse
+from reservations.tests.factories import EventFactory, book, booking_of, expire_hold, hold
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +31,7 @@ POOL = 6  # fewer than the pool's connections: all of them must wait for the loc
 def proven(db: None) -> Iterator[None]:
     """Whatever the race did, the history proves the figures."""
     yield
-    assert_proven()
+    assert_no_drift()
 
 
 def post_booking(*items: tuple[Event, int], **headers: str) -> int:
@@ -66,7 +66,7 @@ def test_opposite_orders_from_sixteen_threads(db: None) -> None:
     calls = [partial(post_booking, *((event, 2) for event in order)) for order in orders]
     assert Counter(run_together(calls)) == {201: 10, 409: 6}
     for event in (first, second, third):
-        assert_books(event, available=0, version=10, reservations=10)
+        assert_inventory(event, available=0, version=10, reservations=10)
     assert Booking.objects.count() == 10
 
 
@@ -85,7 +85,7 @@ def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.Monk
     barrier = Barrier(2)
 
     def lock_as_requested(*, slugs: Collection[str], pks: Collection[int]) -> Any:
-        locked: list[EventState] = []
+        locked: list[EventRow] = []
         for slug in slugs:
             found, now = lock_events(slugs=[slug])
             locked += found
@@ -93,7 +93,7 @@ def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.Monk
                 barrier.wait(timeout=30)
         return locked, now
 
-    monkeypatch.setattr(books, "lock_events", lock_as_requested)
+    monkeypatch.setattr(unit_of_work, "lock_events", lock_as_requested)
     orders = [(first, second), (second, first)]
     commands = [booking_of(*((event, 2) for event in order)) for order in orders]
     results = run_together([partial(outcome_of, command) for command in commands])
@@ -105,7 +105,7 @@ def test_all_or_nothing_when_the_last_of_twenty_is_short(db: None) -> None:
     scarce = events[-1]
     items = [(event, 1) for event in events]
     assert Counter(run_together([partial(post_booking, *items)] * 8)) == {201: 3, 409: 5}
-    assert_books(scarce, available=0, version=3, reservations=3)
+    assert_inventory(scarce, available=0, version=3, reservations=3)
     for event in events[:-1]:
         event.refresh_from_db()
         assert (event.available_seats, event.version) == (0, 3)
@@ -117,8 +117,8 @@ def test_sixteen_cancels_of_one_booking(db: None) -> None:
     doomed = book((first, 3), (second, 2))
     codes = run_together([partial(cancel_booking, doomed)] * 16)
     assert Counter(codes) == {200: 1, 409: 15}
-    assert_books(first, available=9, version=3, reservations=1)
-    assert_books(second, available=9, version=3, reservations=1)
+    assert_inventory(first, available=9, version=3, reservations=1)
+    assert_inventory(second, available=9, version=3, reservations=1)
 
 
 def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
@@ -130,8 +130,8 @@ def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
     ]
     codes = run_together(calls)
     assert Counter(codes) == {200: 8, 201: 8}
-    assert_books(first, available=8, version=24, reservations=8)
-    assert_books(second, available=8, version=24, reservations=8)
+    assert_inventory(first, available=8, version=24, reservations=8)
+    assert_inventory(second, available=8, version=24, reservations=8)
 
 
 def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
@@ -149,7 +149,7 @@ def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
 def test_confirm_against_expiry_against_cancel_against_buyers(event: Event) -> None:
     for _ in range(4):
         held = hold(event, seats=10)
-        lapse(held)
+        expire_hold(held)
         calls: list[Callable[[], int]] = [
             *[partial(confirm, held)] * 4,
             *[partial(delete, held)] * 4,
@@ -182,7 +182,7 @@ def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
         other.commit()
         codes = [each.result(timeout=30) for each in waiting]
     assert Counter(codes) == {code: POOL}
-    assert_books(event, available=available, version=2, reservations=reservations)
+    assert_inventory(event, available=available, version=2, reservations=reservations)
 
 
 def test_fifty_sends_of_one_key(event: Event) -> None:
@@ -201,7 +201,7 @@ def test_fifty_sends_of_one_key(event: Event) -> None:
     answered += [send() for _ in busy]
     assert len(set(answered)) == 1
     assert answered[0][0] == 201
-    assert_books(event, available=7, version=1, reservations=1)
+    assert_inventory(event, available=7, version=1, reservations=1)
 
 
 def test_keys_in_opposite_orders_over_opposite_events(db: None) -> None:

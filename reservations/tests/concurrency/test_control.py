@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
+from django.db.models import QuerySet
 
-from reservations.ledger import books, lock
+from reservations.ledger import lock, unit_of_work
 from reservations.models import Change, Event
-from reservations.tests.books import live_seats
+from reservations.tests.assertions import live_seats
 from reservations.tests.concurrency.threads import run_together
 from reservations.tests.factories import reserve
 
@@ -24,19 +25,21 @@ BUYERS = 6  # fewer than the pool's connections: all of them must have read befo
 
 
 @pytest.fixture
-def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Read the events without locking them, all buyers at the same moment."""
     barrier = Barrier(BUYERS)
 
-    original = lock._LOCK_THEN_READ_CLOCK
-    monkeypatch.setattr(lock, "_LOCK_THEN_READ_CLOCK", original.replace("FOR NO KEY UPDATE", ""))
+    monkeypatch.setattr(QuerySet, "select_for_update", lambda events, **_: events)
+    lock._lock_then_read_clock.cache_clear()
 
     def read_events(*, slugs: Collection[str] = (), pks: Collection[int] = ()) -> Any:
         events = lock.lock_events(slugs=slugs, pks=pks)
         barrier.wait(timeout=30)
         return events
 
-    monkeypatch.setattr(books, "lock_events", read_events)
+    monkeypatch.setattr(unit_of_work, "lock_events", read_events)
+    yield
+    lock._lock_then_read_clock.cache_clear()
 
 
 @pytest.fixture

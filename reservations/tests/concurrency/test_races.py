@@ -14,7 +14,7 @@ from reservations.errors import CapacityBelowSold
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent
 from reservations.models import Event
-from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.concurrency.threads import run_together
 from reservations.tests.database import in_a_thread, locked, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, reserve
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def proven(db: None) -> Iterator[None]:
     """Whatever the race did, the history proves the figures."""
     yield
-    assert_proven()
+    assert_no_drift()
 
 
 def post(event: Event, seats: int) -> int:
@@ -49,7 +49,7 @@ def set_capacity(event: Event, seats: int) -> int:
 def test_sixty_buyers_for_ten_seats(event: Event) -> None:
     codes = run_together([partial(post, event, 1) for _ in range(60)])
     assert Counter(codes) == {201: 10, 409: 50}
-    assert_books(event, available=0, version=10, reservations=10)
+    assert_inventory(event, available=0, version=10, reservations=10)
 
 
 def test_nobody_is_refused_who_would_fit_at_the_end(db: None) -> None:
@@ -63,7 +63,7 @@ def test_nobody_is_refused_who_would_fit_at_the_end(db: None) -> None:
     left = 50 - sum(sold)
     assert left >= 0
     assert min(refused) > left
-    assert_books(event, available=left, version=len(sold), reservations=len(sold))
+    assert_inventory(event, available=left, version=len(sold), reservations=len(sold))
 
 
 def test_sixteen_cancels_of_one_reservation(event: Event) -> None:
@@ -71,7 +71,7 @@ def test_sixteen_cancels_of_one_reservation(event: Event) -> None:
     doomed = reserve(event, seats=3)
     codes = run_together([partial(delete, doomed) for _ in range(16)])
     assert Counter(codes) == {204: 1, 404: 15}
-    assert_books(event, available=5, version=3, reservations=1)
+    assert_inventory(event, available=5, version=3, reservations=1)
 
 
 def test_reserve_against_cancel_against_capacity(db: None) -> None:
@@ -87,7 +87,7 @@ def test_reserve_against_cancel_against_capacity(db: None) -> None:
     assert set(codes[:16]) <= {201, 409}
     assert Counter(codes[16:36]) == {204: 10, 404: 10}
     event.refresh_from_db()
-    assert_books(
+    assert_inventory(
         event,
         available=event.total_seats - 2 * bought,
         version=10 + 10 + bought + resized,
@@ -103,4 +103,4 @@ def test_a_locked_event_delays_no_other(db: None) -> None:
         assert post(free, 1) == 201
         assert not waiting.done()
     assert waiting.result() in {201, 503}
-    assert_books(free, available=4, version=1, reservations=1)
+    assert_inventory(free, available=4, version=1, reservations=1)

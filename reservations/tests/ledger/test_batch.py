@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reservations.errors import Refusal
+from reservations.idempotency.key import IdempotencyKey
 from reservations.ledger import submit_batch
 from reservations.ledger.commands import (
     Book,
@@ -24,9 +25,8 @@ from reservations.ledger.commands import (
 )
 from reservations.ledger.outcomes import Outcome
 from reservations.models import Event
-from reservations.retry import Retry
-from reservations.tests.books import assert_proven
-from reservations.tests.factories import EventFactory, hold, lapse
+from reservations.tests.assertions import assert_no_drift
+from reservations.tests.factories import EventFactory, expire_hold, hold
 
 MOST = 8
 events = st.integers(0, 1)
@@ -58,7 +58,7 @@ class World:
     scope: str = field(default_factory=lambda: str(uuid4()))
 
     def __post_init__(self) -> None:
-        lapse(hold(self.events[0], seats=3))
+        expire_hold(hold(self.events[0], seats=3))
 
     def commands(self, plan: list[Any]) -> list[Command]:
         return [self._command(own, *each) for own, each in zip(self.ids, plan, strict=False)]
@@ -66,7 +66,9 @@ class World:
     def _command(self, own: UUID, kind: str, key: int | None, *rest: Any) -> Command:
         fingerprint = repr((kind, rest))
         retry = (
-            None if key is None else Retry(scope=self.scope, key=str(key), fingerprint=fingerprint)
+            None
+            if key is None
+            else IdempotencyKey(scope=self.scope, key=str(key), fingerprint=fingerprint)
         )
         match kind, *rest:
             case "reserve", event, number, held:
@@ -76,11 +78,11 @@ class World:
                     seats=number,
                     actor="t",
                     hold_seconds=60 if held else None,
-                    retry=retry,
+                    idempotency_key=retry,
                     reservation_id=own,
                 )
             case "confirm", other:
-                return Confirm(reservation_id=self.ids[other], actor="t", retry=retry)
+                return Confirm(reservation_id=self.ids[other], actor="t", idempotency_key=retry)
             case "cancel", other:
                 return Cancel(reservation_id=self.ids[other], actor="t")
             case "book", first, *numbers:
@@ -92,11 +94,11 @@ class World:
                     customer_email="a@b.example",
                     items=tuple(items),
                     actor="t",
-                    retry=retry,
+                    idempotency_key=retry,
                     booking_id=own,
                 )
             case "cancel booking", other:
-                return CancelBooking(booking_id=self.ids[other], actor="t", retry=retry)
+                return CancelBooking(booking_id=self.ids[other], actor="t", idempotency_key=retry)
         event, total = rest
         return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
 
@@ -128,7 +130,7 @@ def numbers_in(value: Any) -> Iterator[int]:
 def proven_afterwards(transactional_db: None) -> Iterator[None]:
     """Every history proves its figures."""
     yield
-    assert_proven()
+    assert_no_drift()
 
 
 @pytest.mark.usefixtures("proven_afterwards")

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.db import DataError, connection
 
-from reservations.claims import refuse_reuse
 from reservations.errors import (
     Busy,
     EventNotFound,
@@ -19,13 +18,14 @@ from reservations.errors import (
     Refusal,
     ReservationNotFound,
 )
+from reservations.idempotency.key import IdempotencyKey
+from reservations.idempotency.store import refuse_reuse
 from reservations.ledger import group_commit, submit
-from reservations.ledger.commands import Cancel, Command, Confirm, Reserve
-from reservations.ledger.commit import commit
+from reservations.ledger.commands import Cancel, Command, CommandOf, Confirm, Reserve
+from reservations.ledger.execute import execute_batch
 from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
-from reservations.retry import Retry
-from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, booking_of, hold, reserve
 from reservations.tests.ledger.proxy import Proxy
@@ -41,12 +41,11 @@ def buy(event: Event, seats: int = 1, partner: str = "abc-corp") -> Reserve:
 
 def outcome_of(command: Command) -> Outcome | Exception:
     try:
-        if command.retry:
-            refuse_reuse(command.retry)  # as the API does, which takes a connection
-        outcome: Outcome = submit(command)
+        if command.idempotency_key:
+            refuse_reuse(command.idempotency_key)  # as the API does, which takes a connection
+        return submit(cast("CommandOf[Outcome]", command))
     except Exception as error:
         return error
-    return outcome
 
 
 @pytest.fixture
@@ -62,9 +61,9 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Batches:
 
     def watched(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         seen.append(list(batch))
-        return commit(batch)
+        return execute_batch(batch)
 
-    monkeypatch.setattr(group_commit, "commit", watched)
+    monkeypatch.setattr(group_commit, "execute_batch", watched)
     return seen
 
 
@@ -125,18 +124,20 @@ def test_each_has_its_own_outcome_of_one_transaction(
         ReservationNotFound,
         Reserved,
     ]
-    assert outcomes[0].reservation_id == bought.reservation_id
+    assert outcomes[0].id == bought.reservation_id
     assert outcomes[3] == NotEnoughSeats(requested=4, available_seats=3)
     assert Change.objects.filter(version__gt=2).values("at").distinct().count() == 1
-    assert_books(event, available=0, version=5, reservations=3)
-    assert_proven()
+    assert_inventory(event, available=0, version=5, reservations=3)
+    assert_no_drift()
 
 
 @pytest.mark.parametrize("keyed", [False, True])
 def test_who_waits_holds_no_connection(event: Event, buyers: Buyers, keyed: bool) -> None:
-    keys = [Retry(scope="s", key=str(n), fingerprint="f") if keyed else None for n in range(10)]
+    keys = [
+        IdempotencyKey(scope="s", key=str(n), fingerprint="f") if keyed else None for n in range(10)
+    ]
     with locked(event):
-        calls = buyers.submit(*[replace(buy(event), retry=key) for key in keys])
+        calls = buyers.submit(*[replace(buy(event), idempotency_key=key) for key in keys])
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         in_use = stats["pool_size"] - stats["pool_available"]
         assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)  # the leader's, and ours
@@ -154,7 +155,7 @@ def test_a_command_that_the_database_refuses_hurts_only_itself(
     outcomes = results(calls)
     assert [type(outcome) for outcome in outcomes] == [Reserved, Reserved, DataError, Reserved]
     assert batches == [commands[:1], commands[1:], *([each] for each in commands[1:])]
-    assert_books(event, available=4, version=3, reservations=3)
+    assert_inventory(event, available=4, version=3, reservations=3)
 
 
 def test_a_lock_that_is_not_granted_in_time_answers_the_whole_batch_once(
@@ -164,7 +165,7 @@ def test_a_lock_that_is_not_granted_in_time_answers_the_whole_batch_once(
         calls = buyers.submit(*[buy(event) for _ in range(5)])
         assert {type(outcome) for outcome in results(calls)} == {Busy}
     assert [len(batch) for batch in batches] == [1, 4]
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_no_connection_to_be_had_answers_all_who_wait(
@@ -192,9 +193,9 @@ def test_a_commit_without_an_answer_is_looked_for_once_for_all(
         if len(batch) > 1:
             proxy.cut_at_commit(forward=forward)
         batches.append(list(batch))
-        return commit(batch)
+        return execute_batch(batch)
 
-    monkeypatch.setattr(group_commit, "commit", cut_the_second)
+    monkeypatch.setattr(group_commit, "execute_batch", cut_the_second)
     with locked(event):
         calls = buyers.submit(*[buy(event) for _ in range(4)])
     first, *others = results(calls)
@@ -202,7 +203,7 @@ def test_a_commit_without_an_answer_is_looked_for_once_for_all(
     assert {type(outcome) for outcome in others} == {Reserved if forward else Busy}
     assert (len(batches), proxy.cuts) == (2, 1)
     sold = 4 if forward else 1
-    assert_books(event, available=10 - sold, version=sold, reservations=sold)
+    assert_inventory(event, available=10 - sold, version=sold, reservations=sold)
 
 
 def test_nobody_is_told_anything_for_sure_if_the_database_is_gone_for_good(
@@ -212,7 +213,7 @@ def test_nobody_is_told_anything_for_sure_if_the_database_is_gone_for_good(
     proxy.cut_at_commit(forward=True, and_stay_down=True)
     assert isinstance(outcome_of(buy(event)), OutcomeUnknown)
     proxy.up()
-    assert_books(event, available=9, version=1, reservations=1)
+    assert_inventory(event, available=9, version=1, reservations=1)
 
 
 def test_a_reservation_waits_in_the_queue_of_its_event(

@@ -12,7 +12,7 @@ from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, Confirm, ReleaseHolds, Reserve
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Change, Event, Reservation
-from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.database import (
     SALE,
     in_a_thread,
@@ -20,7 +20,7 @@ from reservations.tests.database import (
     verbs,
     wait_for_a_waiter,
 )
-from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,13 +31,13 @@ def confirm(reservation_id: object) -> None:
 
 def test_a_hold_takes_seats_until_it_is_confirmed(event: Event) -> None:
     held = hold(event, seats=8)
-    assert_books(event, available=2, version=1, reservations=0, held=8)
+    assert_inventory(event, available=2, version=1, reservations=0, held=8)
     with pytest.raises(NotEnoughSeats):
         reserve(event, seats=3)
     confirm(held)
-    assert_books(event, available=2, version=2, reservations=1)
+    assert_inventory(event, available=2, version=2, reservations=1)
     assert Reservation.objects.get().expires_at is None
-    assert_proven()
+    assert_no_drift()
 
 
 def test_it_ends_so_many_seconds_after_its_lock_by_the_databases_clock(event: Event) -> None:
@@ -54,34 +54,34 @@ def test_it_ends_so_many_seconds_after_its_lock_by_the_databases_clock(event: Ev
 
 def test_a_lapsed_hold_frees_its_seats_for_the_very_next_buyer(event: Event) -> None:
     first, second = hold(event, seats=5), hold(event, seats=5)
-    lapse(first)
+    expire_hold(first)
     with pytest.raises(NotEnoughSeats) as refusal:
         reserve(event, seats=6)
     assert refusal.value.available_seats == 5
-    assert_books(event, available=5, version=3, reservations=0, held=5)
-    lapse(second)
+    assert_inventory(event, available=5, version=3, reservations=0, held=5)
+    expire_hold(second)
     reserve(event, seats=10)
-    assert_books(event, available=0, version=5, reservations=1)
-    assert_proven()
+    assert_inventory(event, available=0, version=5, reservations=1)
+    assert_no_drift()
 
 
 def test_every_command_notices_what_has_lapsed(event: Event) -> None:
     other = EventFactory.create(total_seats=3)
-    lapse(hold(event, seats=10), hold(other, seats=3))
+    expire_hold(hold(event, seats=10), hold(other, seats=3))
     book((event, 2), (other, 3))
-    assert_books(event, available=8, version=3, reservations=1)
-    assert_books(other, available=0, version=3, reservations=1)
-    lapse(hold(event, seats=8))
+    assert_inventory(event, available=8, version=3, reservations=1)
+    assert_inventory(other, available=0, version=3, reservations=1)
+    expire_hold(hold(event, seats=8))
     submit(ReleaseHolds(event=event.slug))
-    assert_books(event, available=8, version=5, reservations=1)
+    assert_inventory(event, available=8, version=5, reservations=1)
     doomed = hold(event, seats=8)
-    lapse(doomed)
+    expire_hold(doomed)
     with pytest.raises(HoldExpired):
         confirm(doomed)
-    assert_books(event, available=8, version=7, reservations=1)
+    assert_inventory(event, available=8, version=7, reservations=1)
     submit(Cancel(reservation_id=hold(event, seats=1), actor="test"))
-    assert_books(event, available=8, version=9, reservations=1)
-    assert_proven()
+    assert_inventory(event, available=8, version=9, reservations=1)
+    assert_no_drift()
 
 
 def test_they_expire_in_the_order_of_their_ends(event: Event) -> None:
@@ -98,7 +98,7 @@ def test_they_expire_in_the_order_of_their_ends(event: Event) -> None:
 
 @pytest.mark.parametrize("holds", [1, 3])
 def test_releasing_costs_the_same_statements_however_many(event: Event, holds: int) -> None:
-    lapse(*[hold(event) for _ in range(holds)])
+    expire_hold(*[hold(event) for _ in range(holds)])
     with CaptureQueriesContext(connection) as queries:
         reserve(event)
     assert verbs(queries) == [*SALE[:2], ["WITH"], *SALE[2:]]
@@ -125,7 +125,7 @@ def test_a_wait_for_the_lock_that_outlasts_the_hold(event: Event) -> None:
         other.commit()
         with pytest.raises(HoldExpired):
             waiting.result(timeout=30)
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_a_wait_for_the_lock_that_leaves_time(event: Event) -> None:
@@ -136,7 +136,7 @@ def test_a_wait_for_the_lock_that_leaves_time(event: Event) -> None:
         wait_for_a_waiter()
         other.commit()
         waiting.result(timeout=30)
-    assert_books(event, available=0, version=2, reservations=1)
+    assert_inventory(event, available=0, version=2, reservations=1)
 
 
 def test_a_hold_made_after_a_wait_lasts_from_then_on(event: Event) -> None:

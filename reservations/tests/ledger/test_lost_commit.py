@@ -8,7 +8,7 @@ from reservations.errors import OutcomeUnknown
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import Event, IdempotencyRecord
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import reserve
 from reservations.tests.ledger.proxy import Proxy
 
@@ -19,7 +19,7 @@ def test_committed_but_the_answer_was_lost(event: Event, proxy: Proxy) -> None:
     proxy.cut_at_commit(forward=True)
     reserve(event, seats=4)
     assert proxy.cuts == 1
-    assert_books(event, available=6, version=1, reservations=1)
+    assert_inventory(event, available=6, version=1, reservations=1)
 
 
 def test_still_committing_while_it_is_looked_for(event: Event, proxy: Proxy) -> None:
@@ -27,7 +27,7 @@ def test_still_committing_while_it_is_looked_for(event: Event, proxy: Proxy) -> 
     proxy.cut_at_commit(forward=True, delay=0.5)
     reserve(event, seats=4)
     assert proxy.cuts == 1
-    assert_books(event, available=6, version=1, reservations=1)
+    assert_inventory(event, available=6, version=1, reservations=1)
 
 
 def test_the_commit_never_arrived(event: Event, proxy: Proxy) -> None:
@@ -38,7 +38,7 @@ def test_the_commit_never_arrived(event: Event, proxy: Proxy) -> None:
         {"error": "Server is too busy, please try again", "code": "busy"},
     )
     assert answer["Retry-After"] == "1"
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_a_cancel_whose_answer_was_lost(event: Event, proxy: Proxy) -> None:
@@ -46,7 +46,7 @@ def test_a_cancel_whose_answer_was_lost(event: Event, proxy: Proxy) -> None:
     proxy.cut_at_commit(forward=True)
     submit(Cancel(reservation_id=doomed, actor="test"))
     assert proxy.cuts == 1
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_the_database_cannot_be_asked(event: Event, proxy: Proxy) -> None:
@@ -56,7 +56,7 @@ def test_the_database_cannot_be_asked(event: Event, proxy: Proxy) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
     assert answer["Retry-After"] == "1"
     proxy.up()
-    assert_books(event, available=6, version=1, reservations=1)
+    assert_inventory(event, available=6, version=1, reservations=1)
 
 
 def post_with_key(seats: int) -> tuple[int, str | None, bytes]:
@@ -84,7 +84,7 @@ def test_who_got_no_answer_asks_again_with_the_same_key(
     assert (status, replayed) == (201 if seats == 4 else 409, "true" if forward else None)
     assert post_with_key(seats) == (status, "true", body)
     sold = 1 if seats == 4 else 0
-    assert_books(event, available=6 - 4 * sold, version=1 + sold, reservations=1 + sold)
+    assert_inventory(event, available=6 - 4 * sold, version=1 + sold, reservations=1 + sold)
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
@@ -103,7 +103,7 @@ def test_unknown_is_raised_and_not_guessed(event: Event, proxy: Proxy) -> None:
     with pytest.raises(OutcomeUnknown):
         reserve(event)
     proxy.up()
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])

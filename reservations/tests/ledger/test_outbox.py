@@ -11,17 +11,16 @@ from procrastinate.contrib.django import app, connector_params
 from uuid_utils.compat import uuid7
 
 from reservations.errors import Busy, Refusal
-from reservations.ledger import commit as commit_module
-from reservations.ledger import submit, submit_batch
+from reservations.idempotency.key import IdempotencyKey
+from reservations.ledger import execute, submit, submit_batch
 from reservations.ledger.commands import CancelBooking
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import BookingCancelled, Outcome, Reserved
 from reservations.models import Event
-from reservations.retry import Retry
 from reservations.tests.database import second_connection, setting
 from reservations.tests.factories import booking_of, reserve
-from reservations.tests.jobs import EMAIL, book, booked, jobs
-from reservations.tests.notifications.conftest import no_jobs  # noqa: F401 (a fixture)
+from reservations.tests.jobs.conftest import no_jobs  # noqa: F401 (a fixture)
+from reservations.tests.queued_jobs import EMAIL, book, booked, jobs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
 
@@ -36,8 +35,8 @@ def test_the_ledger_queues_what_it_commits_once(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One e-mail for a booking and one for its end; none for a repeat, a refusal or a rollback."""
-    retry = Retry(scope="s", key="k", fingerprint="f")
-    command = replace(booking_of(event), retry=retry)
+    retry = IdempotencyKey(scope="s", key="k", fingerprint="f")
+    command = replace(booking_of(event), idempotency_key=retry)
     for _ in range(2):
         submit(command)
     assert kinds() == ["booked"]
@@ -46,7 +45,7 @@ def test_the_ledger_queues_what_it_commits_once(
     submit_batch([booking_of((event, 11))])
     reserve(event)
     assert kinds() == ["booked", "cancelled"]
-    monkeypatch.setattr(commit_module, "queue_mails", queue_then_crash)
+    monkeypatch.setattr(execute, "queue_mails", queue_then_crash)
     with pytest.raises(RuntimeError, match="crashed"):
         submit(booking_of(event))
     assert kinds() == ["booked", "cancelled"]
@@ -66,9 +65,9 @@ def test_three_bookings_are_queued_in_one_statement(
         queue_mails(outcomes)
     assert [(job.task_name, job.status, job.args) for job in jobs()] == [
         (
-            "reservations.notifications.jobs.send_booking_mail",
+            "reservations.jobs.mail.send_booking_mail",
             "todo",
-            {"booking_id": str(outcome.booking_id), "kind": "booked"},
+            {"booking_id": str(outcome.id), "kind": "booked"},
         )
         for outcome in outcomes
     ]
@@ -83,7 +82,7 @@ def test_the_job_is_there(event: Event) -> None:
 def test_a_cancelled_booking(event: Event) -> None:
     outcome = booked(book(event))
     cancelled = BookingCancelled(
-        outcome.booking_id, outcome.customer_email, outcome.created_at, outcome.items
+        outcome.id, outcome.customer_email, outcome.created_at, outcome.items
     )
     queue_mails([cancelled])
     assert [job.args["kind"] for job in jobs()] == ["cancelled"]

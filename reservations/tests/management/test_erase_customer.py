@@ -9,15 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
-from reservations.ledger import commit as commit_module
-from reservations.ledger.decide import decide
+from reservations.ledger import execute
+from reservations.ledger.rules import decide
 from reservations.ledger.state import State
 from reservations.models import Booking, Event, IdempotencyRecord
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
 from reservations.tests.factories import book as book_through_the_ledger
 from reservations.tests.factories import reserve
-from reservations.tests.jobs import book
+from reservations.tests.queued_jobs import book
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_the_address_is_gone_and_all_else_stays(event: Event, client: APIClient)
     path = f"/api/v1/bookings/{ids['Ada@shop.example']}/cancel"
     again = ask(client, path, "cancel Ada@shop.example")["data"]
     assert (again["customerEmail"], again["status"]) == ("", "CANCELLED")
-    assert_books(event, available=5, version=8, reservations=2)
+    assert_inventory(event, available=5, version=8, reservations=2)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_a_cancel_that_has_read_the_address_is_waited_for(
             wait_for_a_waiter()
             return decide(state, command)
 
-        monkeypatch.setattr(commit_module, "decide", erase_meanwhile)
+        monkeypatch.setattr(execute, "decide", erase_meanwhile)
         ask(client, f"/api/v1/bookings/{booking}/cancel", "k")
         said = erasing[0].result(timeout=30)
     assert said == "Erased from 1 bookings and 1 remembered answers.\n"

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from reservations.models import Change, Event
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import reserve
 
 
@@ -20,7 +20,7 @@ def test_more_and_fewer(event: Event) -> None:
     reserve(event, seats=4)
     assert set_capacity(event.slug, "12") == f"{event.slug} has 12 seats, 8 available.\n"
     assert set_capacity(event.slug, "4") == f"{event.slug} has 4 seats, 0 available.\n"
-    assert_books(event, available=0, version=3, reservations=1)
+    assert_inventory(event, available=0, version=3, reservations=1)
     assert Change.objects.get(version=3).actor == "manage.py"
 
 
@@ -38,4 +38,4 @@ def test_refusals(event: Event, arguments: tuple[str, ...], message: str) -> Non
     reserve(event, seats=4)
     with pytest.raises(CommandError, match=message):
         set_capacity("--", *arguments)
-    assert_books(event, available=6, version=1, reservations=1)
+    assert_inventory(event, available=6, version=1, reservations=1)

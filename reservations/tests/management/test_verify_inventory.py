@@ -11,7 +11,7 @@ from django.db.models import F
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent
 from reservations.models import Booking, Change, Event, Reservation
-from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -114,7 +114,7 @@ def busy(event: Event) -> Event:
     """An event with a hold, an expired hold, a hold that was confirmed, and two bookings."""
     hold(event, seats=2)
     submit(Confirm(reservation_id=hold(event, seats=1), actor="test"))
-    lapse(hold(event, seats=1))
+    expire_hold(hold(event, seats=1))
     book((event, 2))
     submit(CancelBooking(booking_id=book((event, 1)), actor="test"))
     return event

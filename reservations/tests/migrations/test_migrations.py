@@ -12,7 +12,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import DEFAULT_EVENT, Event
-from reservations.tests.books import assert_books, assert_proven
+from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.factories import EventFactory, book, hold, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,8 +76,8 @@ def test_what_was_sold_before_there_were_bookings_is_still_true(event: Event) ->
     submit(Cancel(reservation_id=reserve(event, seats=1), actor="test"))
     migrate("0003")
     call_command("migrate", "reservations", verbosity=0)
-    assert_books(event, available=6, version=3, reservations=1)
-    assert_proven()
+    assert_inventory(event, available=6, version=3, reservations=1)
+    assert_no_drift()
 
 
 @pytest.mark.parametrize("take", [hold, lambda event, seats: book((event, seats))])
@@ -88,7 +88,7 @@ def test_holds_and_bookings_are_not_forgotten_on_the_way_back(
     take(event, seats=4)
     with pytest.raises(IrreversibleError, match="there are bookings or holds"):
         migrate("0003")
-    assert_proven()
+    assert_no_drift()
     assert Event.objects.get().available_seats == 6
 
 

@@ -17,7 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent
 from reservations.models import Event
-from reservations.tests.books import assert_proven
+from reservations.tests.assertions import assert_no_drift
 from reservations.tests.stampede import servers
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,7 +60,7 @@ def test_a_drop_on_the_real_api(shop: str, event: Event) -> None:
     event.refresh_from_db()
     assert (event.available_seats, event.version) == (1, 3)
     assert set(event.reservations.values_list("partner", flat=True)) == {"rehearsal"}
-    assert_proven()
+    assert_no_drift()
 
 
 def test_a_feed_of_several_pages(shop: str, event: Event) -> None:

@@ -13,7 +13,7 @@ ASKED = 3
 
 
 @dataclass
-class Books:
+class UnitOfWork:
     """An event that sells as it should, and writes down what it does."""
 
     total: int
@@ -60,7 +60,7 @@ def histories(draw: st.DrawFn, *, least: int = 0) -> Evidence:
     """What is seen of a true drop, with at least so many sales; the feed may run on after it."""
     total = draw(st.integers(0, 60)) + ASKED * least
     available = draw(st.integers(ASKED * least, total))
-    books = Books(total, available, version=draw(st.integers(0, 1000)))
+    books = UnitOfWork(total, available, version=draw(st.integers(0, 1000)))
     before = books.figures
     for _ in range(least):
         books.sell()
@@ -121,7 +121,7 @@ def test_versions_out_of_order(evidence: Evidence, data: st.DataObject) -> None:
 
 def renumber(evidence: Evidence, feed: list[Change]) -> Evidence:
     """Return evidence of these changes that is true in itself, but for the sales."""
-    books = Books(evidence.before.total, evidence.before.available, evidence.before.version)
+    books = UnitOfWork(evidence.before.total, evidence.before.available, evidence.before.version)
     for change in feed:
         books.version += 1
         books.available += change.seats

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from ticketboss import first_run
 from ticketboss.embedded_postgres import backup
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
+from ticketboss.serving import bootstrap
 
 
 class Command(BaseCommand):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, **options: Any) -> None:
         """Do it."""
-        cluster = first_run.embedded_cluster()
+        cluster = bootstrap.embedded_cluster()
         if cluster is None:
             raise CommandError(
                 "DATABASE_URL names a server of its own; this command is for the embedded one"

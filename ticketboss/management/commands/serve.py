@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from ticketboss import first_run
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.server import Server, listening_socket
+from ticketboss.serving import bootstrap
+from ticketboss.serving.supervisor import Supervisor, listening_socket
 
 
 class Command(BaseCommand):
@@ -32,21 +32,21 @@ class Command(BaseCommand):
 
     def handle(self, *, reload: bool, worker: bool, **options: Any) -> None:
         """Serve until told to stop."""
-        server = Server()
+        supervisor = Supervisor()
         with (
             listening_socket(settings.HOST, settings.PORT) as listener,
-            first_run.running_database() as cluster,
+            bootstrap.running_database() as cluster,
         ):
-            login = first_run.prepare_database()
-            first_run.disconnect()
+            login = bootstrap.prepare_database()
+            bootstrap.disconnect()
             self.stdout.write(_describe(cluster, login))
             self.stdout.flush()
-            code = server.run(listener, reload=reload, worker=worker)
+            code = supervisor.run(listener, reload=reload, worker=worker)
         if code:
             raise SystemExit(code)
 
 
-def _describe(cluster: Cluster | None, login: first_run.Login | None) -> str:
+def _describe(cluster: Cluster | None, login: bootstrap.Login | None) -> str:
     url = f"http://{settings.ADDRESS}"
     database = (
         f"embedded PostgreSQL {cluster.install.major}, data in {cluster.install.data}"

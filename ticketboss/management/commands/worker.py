@@ -1,4 +1,4 @@
-"""``manage.py worker``: e-mails, the end of holds, and upkeep."""
+"""``manage.py worker``: e-mails and maintenance."""
 
 import asyncio
 import signal
@@ -9,10 +9,10 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from ticketboss import first_run
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
-from ticketboss.server import STOPPING
-from ticketboss.worker import Worker
+from ticketboss.jobs.worker import Worker
+from ticketboss.serving import bootstrap
+from ticketboss.serving.supervisor import STOPPING
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class Command(BaseCommand):
     """Run the jobs that the server has queued, and those that come round by the clock."""
 
-    help = "Send e-mails, release expired holds and keep house, until Ctrl-C or SIGTERM"
+    help = "Send e-mails, release expired holds and do maintenance, until Ctrl-C or SIGTERM"
 
     def handle(self, **options: Any) -> None:
         """Work until told to stop."""
@@ -28,19 +28,19 @@ class Command(BaseCommand):
             signal.signal(number, self._leave)  # Until the worker takes it.
         if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
             log.warning("worker.no_mail_server", meaning="e-mails go nowhere; set EMAIL_URL")
-        with first_run.running_database():
+        with bootstrap.running_database():
             asyncio.run(Worker(_reach_database).run())
-            first_run.disconnect()
+            bootstrap.disconnect()
 
     def _leave(self, number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(0)
 
 
 def _reach_database() -> None:
-    cluster = first_run.embedded_cluster()
+    cluster = bootstrap.embedded_cluster()
     try:
         if cluster:
             cluster.start()
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
-    first_run.reach_database()
+    bootstrap.reach_database()

@@ -21,7 +21,7 @@ from reservations.ledger import submit
 from reservations.ledger.commands import Book, BookingItem, Reserve
 from reservations.models import Event
 for slug, name in (("matinee", "Matinee"), ("gala", "Gala")):
-    Event.objects.open(Event(slug=slug, name=name, total_seats=20))
+    Event.objects.create_event(Event(slug=slug, name=name, total_seats=20))
 submit(Reserve(event="matinee", partner="held-one", seats=4, actor="test", hold_seconds=3600))
 items = tuple(BookingItem(event=slug, seats=3) for slug in ("gala", "matinee"))
 print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).booking_id)

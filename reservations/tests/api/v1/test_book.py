@@ -8,8 +8,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.models import Booking, Event
-from reservations.tests.books import assert_books
-from reservations.tests.factories import EventFactory, hold, lapse, reserve
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.factories import EventFactory, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
@@ -62,9 +62,9 @@ def test_books_all_in_the_order_of_the_request(client: APIClient, slash: str) ->
     )
     assert answer["Location"] == f"{BOOKINGS}/{booking.pk}"
     assert client.get(answer["Location"]).json() == answer.json()
-    assert_books(first, available=7, version=1, reservations=1)
-    assert_books(second, available=8, version=1, reservations=1)
-    assert_books(third, available=9, version=1, reservations=1)
+    assert_inventory(first, available=7, version=1, reservations=1)
+    assert_inventory(second, available=8, version=1, reservations=1)
+    assert_inventory(third, available=9, version=1, reservations=1)
 
 
 def test_twenty_items(client: APIClient) -> None:
@@ -93,16 +93,16 @@ def test_every_short_item_is_told_and_nothing_is_sold(event: Event, client: APIC
             "items": short,
         },
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
     assert not Booking.objects.exists()
 
 
 def test_a_refusal_keeps_the_expiries_it_made(event: Event, client: APIClient) -> None:
     full = EventFactory.create(total_seats=1)
     reserve(full)
-    lapse(hold(event, seats=10))
+    expire_hold(hold(event, seats=10))
     assert post(client, body((event.slug, 1), (full.slug, 1))).status_code == 409
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
@@ -111,7 +111,7 @@ def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
         404,
         {"error": "EventNotFound", "message": "Event not found", "eventId": "nope"},
     )
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("unknown", ["", "\x00", "\ud800", "\u00e4", "x" * 50_000])
@@ -145,7 +145,7 @@ INTEGER = "quantity must be an integer"
 def test_quantity(event: Event, client: APIClient, quantity: Any, message: str) -> None:
     answer = post(client, body((event.slug, 1), ("x", quantity)))
     assert_invalid(answer, ("items.1.quantity", message))
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 EMAIL = "must be a valid email"
@@ -177,7 +177,7 @@ EMAIL = "must be a valid email"
 )
 def test_email(event: Event, client: APIClient, email: Any) -> None:
     assert_invalid(post(client, body((event.slug, 1), email=email)), ("customerEmail", EMAIL))
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("email", [" user@example.com\n", "User.Name+x@Sub.Example.com", "a@b.co"])
@@ -248,7 +248,7 @@ def test_too_many_and_all_that_is_wrong_with_them(event: Event, client: APIClien
 def test_an_event_twice(event: Event, client: APIClient) -> None:
     answer = post(client, body((event.slug, 1), (event.slug, 1)))
     assert_invalid(answer, ("items", "duplicate eventId in the same transaction is not allowed"))
-    assert_books(event, available=10, version=0, reservations=0)
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Event
 from reservations.tests.api.test_reservation import BAD_IDS
 from reservations.tests.api.v1.test_events import BAD_NUMBERS, invalid
-from reservations.tests.books import assert_books
+from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, setting
 from reservations.tests.factories import EventFactory, book, hold
 
@@ -134,14 +134,14 @@ def test_cancel(event: Event, client: APIClient, slash: str) -> None:
         {"data": before | {"status": "CANCELLED"}},
     )
     assert client.get(f"{BOOKINGS}/{booking}").json() == answer.json()
-    assert_books(event, available=10, version=2, reservations=0)
-    assert_books(other, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
+    assert_inventory(other, available=10, version=2, reservations=0)
     again = client.post(f"{BOOKINGS}/{booking}/cancel{slash}")
     assert (again.status_code, again.json()) == (
         409,
         {"error": "BookingAlreadyCancelled", "message": "Booking is already cancelled"},
     )
-    assert_books(event, available=10, version=2, reservations=0)
+    assert_inventory(event, available=10, version=2, reservations=0)
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])

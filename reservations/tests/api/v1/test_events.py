@@ -14,7 +14,7 @@ from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds
 from reservations.models import Change, Event
 from reservations.tests.database import in_a_thread
-from reservations.tests.factories import EventFactory, book, hold, lapse, reserve
+from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
@@ -142,7 +142,7 @@ def changes(client: APIClient, event: Event, **query: Any) -> Any:
 def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
     bought, held, lapsed = reserve(event, seats=4), hold(event, seats=2), hold(event, seats=1)
     submit(Confirm(reservation_id=held, actor="test"))
-    lapse(lapsed)
+    expire_hold(lapsed)
     submit(ReleaseHolds(event=event.slug))
     submit(Cancel(reservation_id=bought, actor="test"))
     submit(EditEvent(event=event.slug, edits={"name": "New", "total_seats": 12}, actor="test"))

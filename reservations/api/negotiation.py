@@ -1,0 +1,22 @@
+"""Which parser reads a body, and which renderer writes the answer."""
+
+from typing import Any
+
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class IgnoreClientContentNegotiation(BaseContentNegotiation):
+    """Answers in the view's first format, whatever the client accepts: there is only JSON."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """Pick the parser by the content type; None if there is none for it."""
+        sent = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Pick the first renderer."""
+        return renderers[0], renderers[0].media_type

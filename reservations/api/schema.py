@@ -1,0 +1,65 @@
+"""The API's description of itself: for programs, and as a page."""
+
+from collections.abc import Iterable
+from functools import cache
+
+from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from reservations.api.views import BaseAPIView
+
+
+class JSONUnlessYAMLNegotiation(BaseContentNegotiation):
+    """YAML for clients that ask for it by name, JSON for all others."""
+
+    def select_renderer(
+        self,
+        request: Request,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        """Pick one of JSON and YAML."""
+        json, yaml = renderers
+        asked = OpenApiYamlRenderer.media_type in request.headers.get("Accept", "").split(",")
+        chosen = yaml if asked else json
+        return chosen, chosen.media_type
+
+
+class SchemaView(BaseAPIView):
+    """The OpenAPI document, as JSON unless YAML is asked for."""
+
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer]
+    content_negotiation_class = JSONUnlessYAMLNegotiation
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        """Show the document."""
+        renderer = request.accepted_renderer
+        document = _document(type(renderer))  # type: ignore[arg-type]
+        charset = f"; charset={renderer.charset}" if renderer.charset else ""
+        response = HttpResponse(document, content_type=renderer.media_type + charset)
+        patch_vary_headers(response, ["Accept"])
+        return response
+
+
+@cache
+def _document(renderer: type[BaseRenderer]) -> bytes:
+    """Return the document as ``renderer`` writes it; it takes tens of ms, so once a process."""
+    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    rendered = renderer().render(document, renderer_context={})
+    assert isinstance(rendered, bytes)
+    return rendered
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """The same as a page; all its files are our own, and no script is inline."""
+
+    template_name = "reservations/docs.html"
+    metadata_class = None

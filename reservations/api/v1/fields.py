@@ -1,0 +1,105 @@
+"""Fields of the bookings family's own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.core.validators import EmailValidator
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+
+from reservations.api.fields import Messages, StrictCharField
+from reservations.models import Booking
+
+MAX_ITEMS = 20
+MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
+STATUSES = {status.upper(): status for status in Booking.Status.values}
+"""The status of the model by the name that the API gives it."""
+
+_validate_email = EmailValidator(allowlist=[])  # Not even localhost
+
+
+@extend_schema_field({"type": "string", "format": "email", "maxLength": MAX_EMAIL_LENGTH})
+class EmailField(StrictCharField):
+    """An e-mail address, trimmed."""
+
+    def __init__(self, **options: Any) -> None:
+        messages = dict.fromkeys(("required", "null", "invalid"), "must be a valid email")
+        super().__init__(subject="email", error_messages=messages, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return ``data`` if mail can be sent there."""
+        address = super().to_internal_value(data).strip()
+        # Quoted local parts may hold control characters, which no header may.
+        if len(address) > MAX_EMAIL_LENGTH or not address.isprintable():
+            self.fail("invalid")
+        try:
+            _validate_email(address)
+        except DjangoValidationError:
+            self.fail("invalid")
+        return address
+
+
+class StatusField(serializers.ChoiceField):
+    """A booking's status, in capitals."""
+
+    def __init__(self, **options: Any) -> None:
+        messages: Messages = {"invalid_choice": f"must be one of {', '.join(STATUSES)}"}
+        super().__init__(list(STATUSES), error_messages=messages, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the status of the model."""
+        return STATUSES[super().to_internal_value(data)]
+
+    def to_representation(self, value: str) -> str:
+        """Return ``value`` in capitals."""
+        return value.upper()
+
+
+class ItemsField(serializers.ListField):
+    """1 to 20 items, no event twice; every fault of every item is reported."""
+
+    default_error_messages = {
+        "required": "at least one booking item is required",
+        "null": "at least one booking item is required",
+        "invalid": "items must be an array",
+        "too_many": f"maximum {MAX_ITEMS} items per booking",
+        "duplicate": "duplicate eventId in the same transaction is not allowed",
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_length=1, max_length=MAX_ITEMS, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Return the items."""
+        if not isinstance(data, list):
+            self.fail("invalid")
+        if not data:
+            self.fail("required")
+        items: list[Any] = []
+        faults: dict[Any, Any] = {}
+        try:
+            items = self.run_child_validation(data)
+        except ValidationError as error:
+            faults = dict(error.detail)  # type: ignore[arg-type]
+        if whole := [self.error_messages[name] for name in _faults_of_the_whole(data)]:
+            faults[""] = whole
+        if faults:
+            raise ValidationError(faults)
+        return items
+
+
+def _faults_of_the_whole(items: list[Any]) -> Iterator[str]:
+    if len(items) > MAX_ITEMS:
+        yield "too_many"
+    events = list(_event_ids(items))
+    if len(events) > len(set(events)):
+        yield "duplicate"
+
+
+def _event_ids(items: list[Any]) -> Iterator[str]:
+    for item in items:
+        event = item.get("eventId") if isinstance(item, dict) else None
+        if isinstance(event, str):
+            yield event

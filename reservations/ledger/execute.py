@@ -1,0 +1,107 @@
+"""Executes a batch of commands in one transaction, and decides what a database failure means."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
+from django.db import connection, transaction
+
+from reservations.database_errors import UNAVAILABLE
+from reservations.errors import Busy, OutcomeUnknown, Refusal
+from reservations.idempotency.codec import OutcomeCodec
+from reservations.idempotency.store import IdempotencyStore
+from reservations.ledger.bulk_writer import BulkWriter
+from reservations.ledger.commands import Command
+from reservations.ledger.lock import lock_events
+from reservations.ledger.outbox import queue_mails
+from reservations.ledger.outcomes import FINAL, Outcome
+from reservations.ledger.rules import decide
+from reservations.ledger.state import State
+from reservations.ledger.unit_of_work import UnitOfWork
+from reservations.metrics import TRANSACTION_SECONDS
+from reservations.models import Change, IdempotencyRecord
+
+log = structlog.get_logger(__name__)
+
+_codec = OutcomeCodec(FINAL)
+
+
+def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
+    """Execute ``batch`` in one transaction and return what became of each command, in order.
+
+    Raises:
+        Busy: the database could not be had in time; nothing was changed.
+        OutcomeUnknown: it was lost during COMMIT and could not be asked since.
+    """
+    witness = None
+    committing = False
+    outermost = not connection.in_atomic_block  # A test may have one of its own around it.
+    try:
+        with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
+            store = IdempotencyStore(_codec)
+            store.claim([each.idempotency_key for each in batch if each.idempotency_key])
+            work = UnitOfWork.load([each for each in batch if not store.get(each.idempotency_key)])
+            outcomes = [_execute(work.state, store, command) for command in batch]
+            witness = _witness(store, work.state)
+            committing = True
+            store.save()
+            queue_mails(outcomes)
+            writer = BulkWriter()
+            work.save(writer)
+            if outermost:
+                writer.commit()
+            writer.flush()
+    except UNAVAILABLE as error:
+        log.warning("ledger.unavailable", committing=committing, reason=str(error))
+        if not committing or not _took_effect(witness):
+            raise Busy from error
+    return outcomes
+
+
+def _execute(state: State, store: IdempotencyStore, command: Command) -> Outcome | Refusal:
+    remembered: Outcome | Refusal | None = store.get(command.idempotency_key)
+    if remembered:
+        return remembered
+    decision = decide(state, command)
+    if isinstance(decision, Refusal):
+        outcome: Outcome | Refusal = decision
+    else:
+        state.evolve(decision)
+        outcome = decision.outcome
+    store.put(command.idempotency_key, outcome)
+    return outcome
+
+
+class _Witness(NamedTuple):
+    """A row that is there if and only if its transaction committed, and the events it locked."""
+
+    table: type[Change | IdempotencyRecord]
+    pk: UUID
+    event_pks: Sequence[int]
+
+
+def _witness(store: IdempotencyStore, state: State) -> _Witness | None:
+    if state.changes:
+        return _Witness(Change, next(iter(state.changes)), list(state.events))
+    if store.written:
+        return _Witness(IdempotencyRecord, store.written[0].pk, list(state.events))
+    return None
+
+
+def _took_effect(witness: _Witness | None) -> bool:
+    """Return whether the transaction of ``witness``, its COMMIT unanswered, committed.
+
+    Its server process may still be at it. It holds the events' locks until it has ended either
+    way, so whoever is granted one of them sees the truth.
+    """
+    if witness is None:
+        return True
+    try:
+        connection.close()
+        with transaction.atomic(durable=True):
+            lock_events(pks=witness.event_pks[:1])
+            return witness.table.objects.filter(pk=witness.pk).exists()
+    except UNAVAILABLE as error:
+        log.exception("ledger.outcome_unknown", row=f"{witness.table.__name__} {witness.pk}")
+        raise OutcomeUnknown from error

@@ -1,0 +1,175 @@
+"""The rules of selling: what a command comes to, or why it is refused.
+
+No database, no clock, no Django. ``execute_batch`` loads a ``State`` under the events' locks, asks
+``decide`` about one command after the other, and saves the rows that follow.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Literal, assert_never
+
+from reservations import errors
+from reservations.ledger import commands, outcomes
+from reservations.ledger.state import BookingRow, Decision, ReservationRow, State
+
+_Answer = Decision | errors.Refusal
+
+
+def decide(  # noqa: C901, PLR0911 (a case for each command)
+    state: State, command: commands.Command
+) -> Decision | errors.Refusal:
+    """Return what ``command`` does to ``state``, or why it is refused."""
+    match command:
+        case commands.Reserve():
+            return _reserve(state, command)
+        case commands.Confirm():
+            return _confirm(state, command)
+        case commands.Cancel():
+            return _cancel(state, command)
+        case commands.Book():
+            return _book(state, command)
+        case commands.CancelBooking():
+            return _cancel_booking(state, command)
+        case commands.EditEvent():
+            return _edit_event(state, command)
+        case commands.ReleaseHolds():
+            return _release_holds(state, command)
+        case _:
+            assert_never(command)
+
+
+def _reserve(state: State, command: commands.Reserve) -> _Answer:
+    event = state.event(command.event)
+    if event is None:
+        return errors.EventNotFound(command.event)
+    if command.if_match is not None and event.version not in command.if_match:
+        return errors.PreconditionFailed(event.version)
+    if command.expected_version not in {None, event.version}:
+        return errors.VersionConflict(event.version)
+    if command.seats > event.available_seats:
+        return errors.NotEnoughSeats(command.seats, event.available_seats)
+    status: Literal["confirmed", "held"] = "confirmed"
+    expires_at = None
+    if command.hold_seconds is not None:
+        status, expires_at = "held", state.now + timedelta(seconds=command.hold_seconds)
+    made = ReservationRow(
+        id=command.reservation_id,
+        event_id=event.id,
+        seats=command.seats,
+        status=status,
+        created_at=state.now,
+        partner=command.partner,
+        expires_at=expires_at,
+    )
+    outcome = outcomes.Reserved(made.id, made.seats, status, expires_at)
+    return Decision(outcome, command.actor, (made,))
+
+
+def _confirm(state: State, command: commands.Confirm) -> _Answer:
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None or reservation.status == "cancelled":
+        return errors.ReservationNotFound()
+    if reservation.booking_id:
+        return errors.PartOfBooking(reservation.booking_id)
+    if reservation.status == "expired":
+        return errors.HoldExpired()
+    outcome = outcomes.Confirmed(
+        reservation.id,
+        state.events[reservation.event_id].slug,
+        reservation.partner,
+        reservation.seats,
+        reservation.created_at,
+    )
+    confirmed = replace(reservation, status="confirmed", expires_at=None)
+    return Decision(outcome, command.actor, (confirmed,))
+
+
+def _cancel(state: State, command: commands.Cancel) -> _Answer:
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None or reservation.status not in {"held", "confirmed"}:
+        return errors.ReservationNotFound()
+    if reservation.booking_id:
+        return errors.PartOfBooking(reservation.booking_id)
+    outcome = outcomes.Cancelled(reservation.id, reservation.seats)
+    cancelled = replace(reservation, status="cancelled", expires_at=None)
+    return Decision(outcome, command.actor, (cancelled,))
+
+
+def _book(state: State, command: commands.Book) -> _Answer:
+    wanted = [(item, state.event(item.event)) for item in command.items]
+    for item, event in wanted:
+        if event is None:
+            return errors.EventNotFound(item.event)
+    found = [(item, event) for item, event in wanted if event]
+    short = tuple(
+        errors.Shortage(item.event, item.seats, event.available_seats)
+        for item, event in found
+        if item.seats > event.available_seats
+    )
+    if short:
+        return errors.InsufficientSeats(short)
+    items = tuple(
+        ReservationRow(
+            id=item.reservation_id,
+            event_id=event.id,
+            seats=item.seats,
+            status="confirmed",
+            created_at=state.now,
+            booking_id=command.booking_id,
+        )
+        for item, event in found
+    )
+    booking = BookingRow(
+        command.booking_id,
+        command.customer_email,
+        "confirmed",
+        state.now,
+        tuple(item.id for item in items),
+    )
+    return _booked(outcomes.Booked, state, booking, items, command.actor)
+
+
+def _cancel_booking(state: State, command: commands.CancelBooking) -> _Answer:
+    booking = state.bookings.get(command.booking_id)
+    if booking is None:
+        return errors.BookingNotFound()
+    if booking.status == "cancelled":
+        return errors.BookingAlreadyCancelled()
+    items = tuple(replace(state.reservations[pk], status="cancelled") for pk in booking.items)
+    cancelled = replace(booking, status="cancelled")
+    return _booked(outcomes.BookingCancelled, state, cancelled, items, command.actor)
+
+
+def _booked(
+    outcome: type[outcomes.Booked | outcomes.BookingCancelled],
+    state: State,
+    booking: BookingRow,
+    items: tuple[ReservationRow, ...],
+    actor: str,
+) -> Decision:
+    events = [state.events[item.event_id] for item in items]
+    shown = tuple(
+        outcomes.BookedItem(event.slug, event.name, item.seats)
+        for event, item in zip(events, items, strict=True)
+    )
+    told = outcome(booking.id, booking.customer_email, booking.created_at, shown)
+    return Decision(told, actor, items, booking)
+
+
+def _edit_event(state: State, command: commands.EditEvent) -> _Answer:
+    event = state.event(command.event)
+    if event is None:
+        return errors.EventNotFound(command.event)
+    taken = event.total_seats - event.available_seats
+    total = command.edits.get("total_seats", event.total_seats)
+    if total < taken:
+        return errors.CapacityBelowSold(total, taken)
+    outcome = outcomes.Edited(total, total - taken)
+    return Decision(outcome, command.actor, edited=(event, command.edits))
+
+
+def _release_holds(state: State, command: commands.ReleaseHolds) -> _Answer:
+    # Those that had expired are released by now, as before every decision.
+    if state.event(command.event) is None:
+        return errors.EventNotFound(command.event)
+    return Decision(outcomes.HoldsReleased())

@@ -1,4 +1,0 @@
-"""What happens later, in ``manage.py worker``: e-mails to customers, and upkeep.
-
-Procrastinate finds the jobs by the settings; nothing imports them to queue one.
-"""

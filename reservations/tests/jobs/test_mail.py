@@ -1,0 +1,132 @@
+"""E-mails are sent once, later if need be, and to nobody who shall not get one."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection
+from procrastinate.contrib.django import app
+from pytest_django import Settings
+
+from reservations.models import Booking, Event
+from reservations.tests.queued_jobs import EMAIL, book, clear_jobs, jobs, make_due, queue, run_jobs
+from reservations.tests.smtp import MailServer
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
+
+Outbox = list[EmailMultiAlternatives]
+
+
+def seconds_until_the_next_try() -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT scheduled_at - now() FROM procrastinate_jobs WHERE queue_name = 'mail'"
+        )
+        [(wait,)] = cursor.fetchall()
+    assert isinstance(wait, timedelta)
+    return wait.total_seconds()
+
+
+def test_a_booking_is_told_and_the_job_is_gone(event: Event, mailoutbox: Outbox) -> None:
+    booking = book(event, seats=3)
+    queue([booking])
+    run_jobs()
+    [mail] = mailoutbox
+    assert mail.to == [EMAIL]
+    assert "3 tickets - Node.js Meet-up" in mail.body
+    [(html, kind)] = mail.alternatives
+    assert (str(booking.pk) in str(html), kind) == (True, "text/html")
+    assert jobs() == []
+
+
+def test_nobody_is_told_whose_address_was_erased(event: Event, mailoutbox: Outbox) -> None:
+    queue([book(event)])
+    Booking.objects.update(customer_email="")
+    run_jobs()
+    assert (mailoutbox, jobs()) == ([], [])
+
+
+def test_a_booking_that_is_gone(event: Event, mailoutbox: Outbox) -> None:
+    booking = book(event)
+    queue([booking])
+    booking.items.all().delete()
+    booking.delete()
+    run_jobs()
+    assert (mailoutbox, jobs()) == ([], [])
+
+
+def test_a_booking_that_was_cancelled_since(event: Event, mailoutbox: Outbox) -> None:
+    queue([book(event)])
+    Booking.objects.update(status="cancelled")
+    run_jobs()
+    assert (mailoutbox, jobs()) == ([], [])
+
+
+def test_a_mail_server_that_is_down_is_tried_later_and_later(
+    event: Event, mail_server: MailServer, settings: Settings
+) -> None:
+    queue([book(event)])
+    settings.EMAIL_PORT = 1
+    for attempts, wait in ((1, 3), (2, 9), (3, 27)):
+        run_jobs()
+        [job] = jobs()
+        assert (job.status, job.attempts) == ("todo", attempts)
+        assert wait - 2 < seconds_until_the_next_try() <= wait
+        run_jobs()  # It is not due.
+        assert jobs()[0].attempts == attempts
+        make_due()
+    settings.EMAIL_PORT = mail_server.port
+    run_jobs()
+    run_jobs()
+    assert [mail["To"] for mail in mail_server.received] == [EMAIL]
+    assert jobs() == []
+
+
+def test_it_is_tried_for_a_day() -> None:
+    app.perform_import_paths()
+    strategy = app.tasks["reservations.jobs.mail.send_booking_mail"].retry_strategy
+    waits = [3 ** (attempt + 1) for attempt in range(10)]
+    assert getattr(strategy, "max_attempts", 0) == len(waits)
+    assert 20 < sum(waits) / 3600 < 30
+
+
+def test_after_that_it_is_kept_for_the_staff(
+    event: Event, mail_server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue([book(event)])
+    mail_server.recipient_answer = "450 later"
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET attempts = 10")
+    run_jobs()
+    assert [job.status for job in jobs()] == ["failed"]
+    assert EMAIL not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [("450 mailbox busy", "todo"), ("550 no such user", "failed")]
+)
+def test_a_refused_recipient(
+    event: Event,
+    mail_server: MailServer,
+    caplog: pytest.LogCaptureFixture,
+    answer: str,
+    status: str,
+) -> None:
+    mail_server.recipient_answer = f"{answer} {EMAIL}"
+    queue([book(event)])
+    run_jobs()
+    assert [job.status for job in jobs()] == [status]
+    assert f"the recipient was refused with {answer[:3]}" in caplog.text
+    assert EMAIL not in caplog.text
+
+
+def test_one_that_fails_does_not_stop_the_next(event: Event, mail_server: MailServer) -> None:
+    first, second = book(event, email="nobody@shop.example"), book(event)
+    queue([first])
+    mail_server.recipient_answer = "550 no"
+    run_jobs()
+    mail_server.recipient_answer = "250 fine"
+    queue([second])
+    run_jobs()
+    assert len(mail_server.received) == 1
+    clear_jobs()

@@ -1,0 +1,98 @@
+"""What a customer reads."""
+
+from datetime import UTC, datetime
+from email.message import Message
+
+import pytest
+from pytest_django import Settings
+
+from reservations.jobs.messages import compose, render
+from reservations.models import Booking, Event, Reservation
+from reservations.tests.factories import EventFactory
+from reservations.tests.queued_jobs import EMAIL, book
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def booking() -> Booking:
+    """Three tickets, at two events."""
+    one = EventFactory.create(
+        name="Rock & <b>Roll</b>",
+        venue='Hall "5" <i>',
+        starts_at=datetime(2026, 12, 24, 19, 30, tzinfo=UTC),
+    )
+    booking = book(one, seats=2)
+    other = EventFactory.create(name="Node.js\r\nBcc: x@y.example")
+    Reservation.objects.create(event=other, booking=booking, seats=1, status="confirmed")
+    return booking
+
+
+def test_the_text(booking: Booking) -> None:
+    assert render(booking, kind="booked").text == (
+        "Hello,\n\n"
+        "thank you for your booking. These tickets are yours:\n\n"
+        "2 tickets - Rock & <b>Roll</b>\n"
+        "  Thursday, 24 December 2026, 19:30 UTC\n"
+        '  Hall "5" <i>\n\n'
+        "1 ticket - Node.js Bcc: x@y.example\n\n"
+        "3 tickets in all.\n"
+        f"Booking {booking.pk}\n"
+    )
+
+
+def test_the_page_escapes_what_people_have_typed(booking: Booking) -> None:
+    html = render(booking, kind="booked").html
+    assert "Rock &amp; &lt;b&gt;Roll&lt;/b&gt;" in html
+    assert "Hall &quot;5&quot; &lt;i&gt;" in html
+    assert "<b>" not in html
+    for part in ("2 tickets", "1 ticket<", "3 tickets", "24 December 2026", str(booking.pk)):
+        assert part in html
+
+
+def test_a_cancelled_booking(booking: Booking) -> None:
+    message = render(booking, kind="cancelled")
+    assert message.subject == "Cancelled: Rock & <b>Roll</b> and 1 more"
+    for said in (message.text, message.html):
+        assert "no longer valid" in said
+        assert "yours" not in said
+
+
+def header(booking: Booking, name: str, kind: str = "booked") -> str:
+    sent: Message = compose(booking, kind=kind).message()  # type: ignore[arg-type]
+    return str(sent[name])
+
+
+def test_a_duplicate_can_be_recognised(booking: Booking, settings: Settings) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Box <box@shop.example>"
+    first = header(booking, "Message-ID")
+    assert first == f"<{booking.pk}.booked@shop.example>"
+    assert header(Booking.objects.get(), "Message-ID") == first
+    assert header(booking, "Message-ID", "cancelled") != first
+
+
+def test_the_headers(booking: Booking, settings: Settings) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Box <box@shop.example>"
+    assert header(booking, "To") == EMAIL
+    assert header(booking, "From") == "Box <box@shop.example>"
+    assert header(booking, "Subject") == "Your tickets: Rock & <b>Roll</b> and 1 more"
+    assert header(booking, "Auto-Submitted") == "auto-generated"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Line\r\nBcc: x@y.example\u2028two", "Line Bcc: x@y.example two"),
+        ("x" * 200, "x" * 59 + "\u2026"),
+    ],
+)
+def test_a_name_that_no_header_may_have(event: Event, name: str, shown: str) -> None:
+    Event.objects.update(name=name, venue=name)
+    message = render(book(event, seats=1), kind="booked")
+    assert message.subject == f"Your tickets: {shown}"
+    assert "\nBcc" not in message.text
+
+
+def test_an_event_with_a_name_alone(event: Event) -> None:
+    booking = book(event, seats=1)
+    assert "1 ticket - Node.js Meet-up\n\n1 ticket in all" in render(booking, kind="booked").text

@@ -1,0 +1,358 @@
+"""The rules, as pure functions: any sequence of commands keeps the books true."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reservations.errors import (
+    BookingAlreadyCancelled,
+    BookingNotFound,
+    CapacityBelowSold,
+    EventNotFound,
+    HoldExpired,
+    InsufficientSeats,
+    NotEnoughSeats,
+    PartOfBooking,
+    PreconditionFailed,
+    Refusal,
+    ReservationNotFound,
+    Shortage,
+    VersionConflict,
+)
+from reservations.ledger.commands import (
+    Book,
+    BookingItem,
+    Cancel,
+    CancelBooking,
+    Command,
+    Confirm,
+    EditEvent,
+    ReleaseHolds,
+    Reserve,
+)
+from reservations.ledger.outcomes import (
+    Booked,
+    BookedItem,
+    BookingCancelled,
+    Cancelled,
+    Confirmed,
+    Edited,
+    HoldsReleased,
+    Outcome,
+    Reserved,
+)
+from reservations.ledger.rules import decide
+from reservations.ledger.state import Decision, EventRow, ReservationRow, State
+
+IDS = [UUID(int=number) for number in range(12)]
+BOOKING_IDS = [UUID(int=number) for number in range(100, 106)]
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+events = st.sampled_from(["a", "b", "none"])
+commands = st.one_of(
+    st.builds(
+        Reserve,
+        event=events,
+        partner=st.just("p"),
+        seats=st.integers(1, 12),
+        actor=st.just("t"),
+        hold_seconds=st.none() | st.integers(5, 60),
+        expected_version=st.none() | st.integers(0, 9),
+        if_match=st.none() | st.frozensets(st.integers(0, 9)),
+        reservation_id=st.uuids(),
+    ),
+    st.builds(Confirm, reservation_id=st.sampled_from(IDS), actor=st.just("t")),
+    st.builds(Cancel, reservation_id=st.sampled_from(IDS), actor=st.just("t")),
+    st.builds(
+        Book,
+        customer_email=st.just("a@b.example"),
+        items=st.lists(
+            st.builds(BookingItem, event=events, seats=st.integers(1, 3)),
+            min_size=1,
+            unique_by=lambda item: item.event,
+        ).map(tuple),
+        actor=st.just("t"),
+        booking_id=st.uuids(),
+    ),
+    st.builds(CancelBooking, booking_id=st.sampled_from(BOOKING_IDS), actor=st.just("t")),
+    st.builds(
+        EditEvent,
+        event=events,
+        edits=st.fixed_dictionaries(
+            {}, optional={"total_seats": st.integers(-1, 30), "name": st.just("A name")}
+        ),
+        actor=st.just("t"),
+    ),
+    st.builds(ReleaseHolds, event=events),
+)
+
+
+def on_sale(*seats: int) -> State:
+    """Return events called a, b, c ... with so many seats."""
+    return State(
+        [
+            EventRow(slug, total, total, name=slug.upper(), id=number)
+            for number, (slug, total) in enumerate(zip("abc", seats, strict=False))
+        ],
+        NOW,
+    )
+
+
+def run(state: State, command: Command) -> Outcome | Refusal:
+    """Do what ``execute_batch`` does with a command, in memory."""
+    decision = decide(state, command)
+    if isinstance(decision, Refusal):
+        return decision
+    state.evolve(decision)
+    return decision.outcome
+
+
+def expire(state: State, slug: str) -> None:
+    """Let the time of all holds of an event be over."""
+    for each in of(state, slug, "held"):
+        state.evolve(Decision(HoldsReleased(), "expiry", (replace(each, status="expired"),)))
+
+
+def event_of(state: State, slug: str) -> EventRow:
+    event = state.event(slug)
+    assert event
+    return event
+
+
+def of(state: State, slug: str, status: str) -> list[ReservationRow]:
+    pk = event_of(state, slug).id
+    return [r for r in state.reservations.values() if (r.event_id, r.status) == (pk, status)]
+
+
+def history(state: State, slug: str) -> list[tuple[Any, ...]]:
+    """Return the changes of an event, once they are proven to lead to its figures."""
+    event = event_of(state, slug)
+    entries = [entry for entry in state.changes.values() if entry.event_id == event.id]
+    assert [entry.version for entry in entries] == list(range(1, event.version + 1))
+    assert {entry.at for entry in entries} <= {NOW}
+    left = [entry.available_seats for entry in entries]
+    assert [after - before for before, after in pairwise(left)] == [e.seats for e in entries[1:]]
+    assert left[-1:] in ([], [event.available_seats])
+    return [(each.kind, each.seats, each.actor, each.reservation_id) for each in entries]
+
+
+def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> Command:
+    """Give early reservations and bookings ids that other commands can name."""
+    match drawn:
+        case Reserve():
+            return replace(drawn, reservation_id=next(ids, drawn.reservation_id))
+        case Book():
+            items = [replace(item, reservation_id=next(ids, uuid4())) for item in drawn.items]
+            return replace(
+                drawn, items=tuple(items), booking_id=next(booking_ids, drawn.booking_id)
+            )
+    return drawn
+
+
+@given(
+    st.integers(0, 20),
+    st.integers(0, 20),
+    st.lists(commands | st.sampled_from(["a", "b"]), max_size=60),
+)
+def test_any_sequence_keeps_the_books(a: int, b: int, sequence: list[Command | str]) -> None:
+    state = on_sale(a, b)
+    ids, booking_ids = iter(IDS), iter(BOOKING_IDS)
+    for drawn in sequence:
+        if isinstance(drawn, str):
+            expire(state, drawn)
+            continue
+        before = (dict(state.events), dict(state.reservations), dict(state.bookings))
+        if isinstance(run(state, named(drawn, ids, booking_ids)), Refusal):
+            assert (state.events, state.reservations, state.bookings) == before
+        for slug in ("a", "b"):
+            event = event_of(state, slug)
+            sold, held = of(state, slug, "confirmed"), of(state, slug, "held")
+            assert event.available_seats >= 0
+            assert event.held_seats == sum(each.seats for each in held)
+            assert event.total_seats - event.available_seats - event.held_seats == sum(
+                each.seats for each in sold
+            )
+            assert event.reservation_count == len(sold)
+            history(state, slug)
+        for booking in state.bookings.values():
+            items = [state.reservations[item] for item in booking.items]
+            assert {item.status for item in items} == {booking.status}
+
+
+@given(st.integers(0, 20), st.integers(1, 12))
+def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: int) -> None:
+    state = State([EventRow("a", 20, available)], NOW)
+    outcome = run(state, Reserve(event="a", partner="p", seats=seats, actor="t"))
+    if seats <= available:
+        assert isinstance(outcome, Reserved)
+        assert event_of(state, "a").available_seats == available - seats
+    else:
+        assert outcome == NotEnoughSeats(requested=seats, available_seats=available)
+
+
+def outcomes_of(state: State, commands: Iterable[Command]) -> list[Outcome | Refusal]:
+    return [run(state, command) for command in commands]
+
+
+def test_sales_cancels_and_edits() -> None:
+    state = on_sale(10)
+    first = uuid4()
+    sequence: list[Command] = [
+        Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first),
+        EditEvent(event="a", edits={"total_seats": 3}, actor="t"),
+        EditEvent(event="a", edits={"total_seats": 4}, actor="t"),
+        Reserve(event="a", partner="p", seats=1, actor="t"),
+        Cancel(reservation_id=first, actor="t"),
+        Cancel(reservation_id=first, actor="t"),
+        Cancel(reservation_id=uuid4(), actor="t"),
+        Reserve(event="b", partner="p", seats=1, actor="t"),
+        EditEvent(event="b", edits={"total_seats": 1}, actor="t"),
+        EditEvent(event="a", edits={"name": "x", "total_seats": 9}, actor="t"),
+        EditEvent(event="a", edits={"name": "y", "total_seats": -1}, actor="t"),
+        EditEvent(event="a", edits={}, actor="t"),
+    ]
+    assert outcomes_of(state, sequence) == [
+        Reserved(first, 4),
+        CapacityBelowSold(total_seats=3, taken_seats=4),
+        Edited(total_seats=4, available_seats=0),
+        NotEnoughSeats(requested=1, available_seats=0),
+        Cancelled(first, 4),
+        ReservationNotFound(),
+        ReservationNotFound(),
+        EventNotFound("b"),
+        EventNotFound("b"),
+        Edited(total_seats=9, available_seats=9),
+        CapacityBelowSold(total_seats=-1, taken_seats=0),
+        Edited(total_seats=9, available_seats=9),
+    ]
+    assert event_of(state, "a") == EventRow("a", 9, 9, version=5, name="x")
+    assert history(state, "a") == [
+        ("confirmed", -4, "t", first),
+        ("capacity", -6, "t", None),
+        ("cancelled", 4, "t", first),
+        ("edited", 0, "t", None),
+        ("capacity", 5, "t", None),
+    ]
+
+
+def hold(event: str, seats: int, reservation_id: UUID) -> Reserve:
+    return Reserve(
+        event=event,
+        partner="p",
+        seats=seats,
+        actor="t",
+        hold_seconds=60,
+        reservation_id=reservation_id,
+    )
+
+
+def test_holds() -> None:
+    state = on_sale(10)
+    kept, lapsed, dropped = IDS[:3]
+    minute = NOW + timedelta(seconds=60)
+    assert outcomes_of(
+        state,
+        [
+            hold("a", 4, kept),
+            hold("a", 3, lapsed),
+            hold("a", 2, dropped),
+            hold("a", 2, IDS[3]),
+            Confirm(reservation_id=kept, actor="t"),
+            Confirm(reservation_id=kept, actor="t"),
+            Cancel(reservation_id=dropped, actor="t"),
+            Confirm(reservation_id=dropped, actor="t"),
+            EditEvent(event="a", edits={"total_seats": 6}, actor="t"),
+        ],
+    ) == [
+        Reserved(kept, 4, "held", minute),
+        Reserved(lapsed, 3, "held", minute),
+        Reserved(dropped, 2, "held", minute),
+        NotEnoughSeats(requested=2, available_seats=1),
+        Confirmed(kept, "a", "p", 4, NOW),
+        Confirmed(kept, "a", "p", 4, NOW),
+        Cancelled(dropped, 2),
+        ReservationNotFound(),
+        CapacityBelowSold(total_seats=6, taken_seats=7),
+    ]
+    assert event_of(state, "a") == EventRow("a", 10, 3, 3, 1, version=5, name="A")
+    expire(state, "a")
+    assert outcomes_of(
+        state,
+        [Confirm(reservation_id=lapsed, actor="t"), Cancel(reservation_id=lapsed, actor="t")],
+    ) == [HoldExpired(), ReservationNotFound()]
+    assert event_of(state, "a") == EventRow("a", 10, 6, 0, 1, version=6, name="A")
+    assert history(state, "a") == [
+        ("held", -4, "t", kept),
+        ("held", -3, "t", lapsed),
+        ("held", -2, "t", dropped),
+        ("hold_confirmed", 0, "t", kept),
+        ("cancelled", 2, "t", dropped),
+        ("expired", 3, "expiry", lapsed),
+    ]
+
+
+def test_bookings() -> None:
+    state = on_sale(5, 5, 5)
+    booking = uuid4()
+
+    def book(*items: tuple[str, int], booking_id: UUID | None = None) -> Book:
+        return Book(
+            customer_email="a@b.example",
+            items=tuple(BookingItem(event=event, seats=seats) for event, seats in items),
+            actor="t",
+            booking_id=booking_id or uuid4(),
+        )
+
+    items = (BookedItem("b", "B", 3), BookedItem("a", "A", 4))
+    [made] = outcomes_of(state, [book(("b", 3), ("a", 4), booking_id=booking)])
+    assert made == Booked(booking, "a@b.example", NOW, items)
+    item = state.bookings[booking].items[0]
+    assert outcomes_of(
+        state,
+        [
+            book(("c", 1), ("none", 9), ("b", 3), ("nope", 1)),
+            book(("c", 1), ("b", 3), ("a", 2)),
+            Cancel(reservation_id=item, actor="t"),
+            Confirm(reservation_id=item, actor="t"),
+            CancelBooking(booking_id=booking, actor="t"),
+            CancelBooking(booking_id=booking, actor="t"),
+            CancelBooking(booking_id=uuid4(), actor="t"),
+        ],
+    ) == [
+        EventNotFound("none"),
+        InsufficientSeats((Shortage("b", 3, 2), Shortage("a", 2, 1))),
+        PartOfBooking(booking),
+        PartOfBooking(booking),
+        BookingCancelled(booking, "a@b.example", NOW, items),
+        BookingAlreadyCancelled(),
+        BookingNotFound(),
+    ]
+    assert {event.available_seats for event in state.events.values()} == {5}
+    assert [event.version for event in state.events.values()] == [2, 2, 0]
+
+
+def test_conditions_come_before_seats_and_after_the_event() -> None:
+    event = EventRow("a", 10, 0, version=7)
+
+    def attempt(slug: str, expected: int | None, if_match: set[int] | None) -> object:
+        command = Reserve(
+            event=slug,
+            partner="p",
+            seats=1,
+            actor="t",
+            expected_version=expected,
+            if_match=None if if_match is None else frozenset(if_match),
+        )
+        return decide(State([event], NOW), command)
+
+    assert attempt("b", 6, set()) == EventNotFound("b")
+    assert attempt("a", 6, set()) == PreconditionFailed(7)
+    assert attempt("a", 6, {6, 7}) == VersionConflict(7)
+    assert attempt("a", 7, {7}) == NotEnoughSeats(1, 0)
+    assert attempt("a", None, None) == NotEnoughSeats(1, 0)

@@ -1,0 +1,295 @@
+"""The ledger through the real database, against a model: any sequence of commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from reservations.errors import (
+    BookingAlreadyCancelled,
+    BookingNotFound,
+    CapacityBelowSold,
+    HoldExpired,
+    InsufficientSeats,
+    NotEnoughSeats,
+    PartOfBooking,
+    Refusal,
+    ReservationNotFound,
+    VersionConflict,
+)
+from reservations.idempotency.key import IdempotencyKey
+from reservations.ledger import submit_batch
+from reservations.ledger.commands import (
+    Cancel,
+    CancelBooking,
+    Command,
+    Confirm,
+    EditEvent,
+    ReleaseHolds,
+    Reserve,
+)
+from reservations.ledger.outcomes import Outcome
+from reservations.models import Booking, Event, Reservation
+from reservations.tests.assertions import assert_inventory, assert_no_drift
+from reservations.tests.factories import EventFactory, booking_of, expire_hold
+
+EVENTS = 2
+events = st.integers(0, EVENTS - 1)
+
+
+def run(command: Command) -> Outcome | Refusal:
+    [outcome] = submit_batch([command])
+    return outcome
+
+
+@dataclass
+class Expected:
+    """What an event must show."""
+
+    row: Event
+    total: int = 10
+    name: str = "An event"
+    version: int = 0
+
+
+@dataclass
+class Sold:
+    """What a reservation must be."""
+
+    event: int
+    seats: int
+    status: str
+    booking: UUID | None = None
+    over: bool = False
+    """Whether its hold has lapsed and nobody has noticed yet."""
+
+
+@dataclass
+class LedgerModel:
+    """The rules in the simplest words."""
+
+    events: list[Expected]
+    sold: dict[UUID, Sold] = field(default_factory=dict)
+    bookings: dict[UUID, str] = field(default_factory=dict)
+
+    def seats(self, event: int, status: str) -> int:
+        return sum(s.seats for s in self.sold.values() if (s.event, s.status) == (event, status))
+
+    def available(self, event: int) -> int:
+        return self.events[event].total - self.seats(event, "held") - self.seats(event, "confirmed")
+
+    def notice_the_time(self, event: int) -> None:
+        """Release what has lapsed, as every command does first."""
+        for each in self.sold.values():
+            if each.event == event and each.over and each.status == "held":
+                self.change(each, "expired")
+
+    def change(self, sold: Sold, status: str) -> None:
+        sold.status = status
+        self.events[sold.event].version += 1
+
+    def sell(self, reservation_id: UUID, sold: Sold) -> None:
+        self.sold[reservation_id] = sold
+        self.events[sold.event].version += 1
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = LedgerModel([Expected(EventFactory.create()) for _ in range(EVENTS)])
+        self.keyed: list[tuple[Reserve, Outcome | Refusal]] = []
+
+    def reservation(self, data: st.DataObject) -> UUID:
+        return data.draw(st.sampled_from([*self.model.sold, uuid4()]))
+
+    @rule(
+        event=events,
+        seats=st.integers(1, 6),
+        hold=st.booleans(),
+        key=st.booleans(),
+        stale=st.integers(0, 3),
+    )
+    def reserve(self, event: int, seats: int, hold: bool, key: bool, stale: int) -> None:
+        model, expected = self.model, self.model.events[event]
+        model.notice_the_time(event)
+        command = Reserve(
+            event=expected.row.slug,
+            partner="p",
+            seats=seats,
+            actor="test",
+            hold_seconds=60 if hold else None,
+            expected_version=expected.version - (stale == 0),
+            idempotency_key=IdempotencyKey(scope="s", key=str(uuid4()), fingerprint="f")
+            if key
+            else None,
+        )
+        outcome = run(command)
+        if stale == 0:
+            assert outcome == VersionConflict(expected.version)
+        elif seats > model.available(event):
+            assert outcome == NotEnoughSeats(seats, model.available(event))
+        else:
+            status = "held" if hold else "confirmed"
+            assert not isinstance(outcome, Refusal)
+            model.sell(command.reservation_id, Sold(event, seats, status))
+        if key and stale:
+            self.keyed.append((command, outcome))
+
+    @rule(data=st.data())
+    def repeat(self, data: st.DataObject) -> None:
+        if self.keyed:
+            command, outcome = data.draw(st.sampled_from(self.keyed))
+            again = run(replace(command, reservation_id=uuid4()))
+            assert again == outcome
+            assert getattr(again, "replayed", False)
+
+    @rule(data=st.data())
+    def time_passes(self, data: st.DataObject) -> None:
+        held = [pk for pk, sold in self.model.sold.items() if sold.status == "held"]
+        for pk in held[: data.draw(st.integers(0, len(held)))]:
+            expire_hold(pk)
+            self.model.sold[pk].over = True
+
+    @rule(event=events)
+    def release(self, event: int) -> None:
+        run(ReleaseHolds(event=self.model.events[event].row.slug))
+        self.model.notice_the_time(event)
+
+    @rule(data=st.data())
+    def confirm(self, data: st.DataObject) -> None:
+        chosen = self.reservation(data)
+        outcome = run(Confirm(reservation_id=chosen, actor="test"))
+        self.settle(chosen, outcome, {"expired": HoldExpired}, then="confirmed")
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        chosen = self.reservation(data)
+        outcome = run(Cancel(reservation_id=chosen, actor="test"))
+        self.settle(chosen, outcome, {"expired": ReservationNotFound}, then="cancelled")
+
+    def settle(
+        self,
+        chosen: UUID,
+        outcome: Outcome | Refusal,
+        refusals: dict[str, Callable[[], Refusal]],
+        *,
+        then: str,
+    ) -> None:
+        """Compare what became of one reservation, and take it over."""
+        sold = self.model.sold.get(chosen)
+        if sold:
+            self.model.notice_the_time(sold.event)
+        if sold is None or sold.status == "cancelled":
+            assert outcome == ReservationNotFound()
+        elif sold.booking:
+            assert outcome == PartOfBooking(sold.booking)
+        elif sold.status in refusals:
+            assert outcome == refusals[sold.status]()
+        else:
+            assert not isinstance(outcome, Refusal)
+            if sold.status != then:
+                self.model.change(sold, then)
+
+    @rule(quantities=st.permutations([1, 3]), first=events)
+    def book(self, quantities: list[int], first: int) -> None:
+        model = self.model
+        wanted = list(zip([first, 1 - first], quantities, strict=True))
+        for event, _ in wanted:
+            model.notice_the_time(event)
+        command = booking_of(*((model.events[event].row, seats) for event, seats in wanted))
+        outcome = run(command)
+        short = [event for event, seats in wanted if seats > model.available(event)]
+        if short:
+            assert isinstance(outcome, InsufficientSeats)
+            slugs = [model.events[event].row.slug for event in short]
+            assert [each.event for each in outcome.shortages] == slugs
+            return
+        model.bookings[command.booking_id] = "confirmed"
+        for item, (event, seats) in zip(command.items, wanted, strict=True):
+            model.sell(item.reservation_id, Sold(event, seats, "confirmed", command.booking_id))
+
+    @rule(data=st.data())
+    def cancel_booking(self, data: st.DataObject) -> None:
+        model = self.model
+        chosen = data.draw(st.sampled_from([*model.bookings, uuid4()]))
+        outcome = run(CancelBooking(booking_id=chosen, actor="test"))
+        if chosen not in model.bookings:
+            assert outcome == BookingNotFound()
+            return
+        for event in range(EVENTS):
+            model.notice_the_time(event)
+        if model.bookings[chosen] == "cancelled":
+            assert outcome == BookingAlreadyCancelled()
+            return
+        model.bookings[chosen] = "cancelled"
+        for sold in model.sold.values():
+            if sold.booking == chosen:
+                model.change(sold, "cancelled")
+
+    @rule(event=events, total=st.integers(0, 20), name=st.none() | st.just("Another"))
+    def edit(self, event: int, total: int, name: str | None) -> None:
+        model, expected = self.model, self.model.events[event]
+        model.notice_the_time(event)
+        edits: Any = {"total_seats": total} | ({"name": name} if name else {})
+        outcome = run(EditEvent(event=expected.row.slug, edits=edits, actor="test"))
+        taken = expected.total - model.available(event)
+        if total < taken:
+            assert outcome == CapacityBelowSold(total, taken)
+            return
+        expected.total, expected.name = total, name or expected.name
+        expected.version += len(edits)
+
+    @invariant()
+    def the_counters_follow_the_model(self) -> None:
+        columns = (
+            "name",
+            "total_seats",
+            "available_seats",
+            "held_seats",
+            "version",
+        )
+        for number, expected in enumerate(self.model.events):
+            assert Event.objects.values_list(*columns).get(pk=expected.row.pk) == (
+                expected.name,
+                expected.total,
+                self.model.available(number),
+                self.model.seats(number, "held"),
+                expected.version,
+            )
+
+    def teardown(self) -> None:
+        for number, expected in enumerate(self.model.events):
+            sold = [s for s in self.model.sold.values() if s.event == number]
+            assert_inventory(
+                expected.row,
+                available=self.model.available(number),
+                version=expected.version,
+                reservations=sum(s.status == "confirmed" for s in sold),
+                held=self.model.seats(number, "held"),
+            )
+        assert_no_drift()
+        rows = [each.row for each in self.model.events]
+        stored = Reservation.objects.filter(event__in=rows).values_list("pk", "seats", "status")
+        assert {pk: (seats, status) for pk, seats, status in stored} == {
+            pk: (sold.seats, sold.status) for pk, sold in self.model.sold.items()
+        }
+        stored_bookings = Booking.objects.filter(pk__in=self.model.bookings)
+        assert dict(stored_bookings.values_list("pk", "status")) == self.model.bookings
+
+
+@pytest.mark.django_db(transaction=True)
+def test_any_sequence_through_the_database() -> None:
+    run_state_machine_as_test(
+        LedgerMachine,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Metrics for Prometheus: see docs/operations.md. What the ledger counts is in the app."""

@@ -1,0 +1,1 @@
+"""Middleware, a class each, in the order that settings.MIDDLEWARE gives them."""

@@ -1,0 +1,1 @@
+"""Serves the project: gunicorn, its worker class and configuration, and what starts them."""

@@ -1,0 +1,193 @@
+"""Settings: every name documented, every bad value refused by name."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from ticketboss.tests.programs import PATH, ROOT
+
+PROGRAM = """
+import json, sys
+from django.conf import settings
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
+"""
+
+
+def read(*names: str, **values: str) -> subprocess.CompletedProcess[str]:
+    """Read settings in a process that has these variables only."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, *names],
+        cwd=ROOT,
+        env={"PATH": PATH, "DJANGO_SETTINGS_MODULE": "ticketboss.settings", **values},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def names_read() -> set[str]:
+    source = (ROOT / "ticketboss" / "settings.py").read_text()
+    return set(re.findall(r'env\.\w+\(\s*"(\w+)"', source))
+
+
+def test_every_setting_is_in_the_example_with_its_default() -> None:
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^# ?(\w+)=", example, re.MULTILINE)) == names_read()
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(rows) == names_read()
+    assert len(rows) == len(set(rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PORT", "eighty", "Not a valid integer"),
+        ("PORT", "65536", "less than or equal to 65535"),
+        ("DJANGO_DEBUG", "maybe", "Not a valid boolean"),
+        ("LOG_LEVEL", "LOUD", "Must be one of: DEBUG"),
+        ("LOCK_TIMEOUT", "0", "greater than or equal to 0.001"),
+        ("DATABASE_POOL_SIZE", "", "Not a valid integer"),
+        ("GROUP_COMMIT", "maybe", "Not a valid boolean"),
+        ("GROUP_COMMIT_MAX_BATCH", "0", "greater than or equal to 1"),
+        ("GROUP_COMMIT_MAX_QUEUE", "0", "greater than or equal to 1"),
+        ("MAX_CONCURRENT_REQUESTS", "many", "Not a valid integer"),
+        ("GROUP_COMMIT_QUEUE_TIMEOUT", "0", "greater than or equal to 0.1"),
+        ("WORKER_CONNECTIONS", "0", "greater than or equal to 1"),
+        ("DATABASE_URL", "nonsense", "Not a valid database URL"),
+        ("DATABASE_URL", "sqlite:///db.sqlite3", "must name a PostgreSQL database"),
+        ("SECRET_KEY_FILE", "/nonexistent", "must be a readable file"),
+        ("ALLOWED_HOSTS", "https://tickets.example", "without https://"),
+        ("ALLOWED_HOSTS", "tickets.example:8000", "without https:// or a port"),
+        ("ALLOWED_HOSTS", "a b", "names like tickets.example"),
+        ("ALLOWED_HOSTS", ",", "names like tickets.example"),
+        ("FORWARDED_ALLOW_IPS", "proxy", "addresses or networks like 10.0.0.0/8"),
+        ("SECURE_HSTS_SECONDS", "-1", "greater than or equal to 0"),
+        ("DATABASE_URL", "postgresql://", "must name a PostgreSQL database"),
+        ("CORS_ALLOWED_ORIGINS", "shop.example", "origins like https://shop.example"),
+        ("CORS_ALLOWED_ORIGINS", "https://shop.example/", "without a path"),
+        ("CSRF_TRUSTED_ORIGINS", "box.example", "origins like https://shop.example"),
+        ("METRICS_ALLOWED_IPS", "10.0.0.1/8", "addresses or networks like 10.0.0.0/8"),
+        ("METRICS_ALLOWED_IPS", "localhost", "addresses or networks like 10.0.0.0/8"),
+        ("EMAIL_URL", "", "Must begin with smtp://"),
+        ("EMAIL_URL", "mail.example", "Must begin with smtp://"),
+        ("EMAIL_URL", "smtps://mail.example", "Must begin with smtp://"),
+        ("EMAIL_URL", "submission://", "Must name a server"),
+        ("EMAIL_URL", "smtp://", "Must name a server"),
+        ("EMAIL_URL", "smtp://mail.example?tls=maybe", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example?tsl=1", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example?tls=1&ssl=1", "Must end in ?tls=1 or ?ssl=1"),
+        ("EMAIL_URL", "smtp://mail.example:smtp", "Not a valid email URL"),
+        ("EMAIL_FROM", "TicketBoss", "Must be like TicketBoss <tickets@shop.example>"),
+        ("IDEMPOTENCY_RETENTION_HOURS", "23", "greater than or equal to 24"),
+        ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO,https"),
+        ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto,https", "HTTP_X_FORWARDED_PROTO,https"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) -> None:
+    with patch.dict(os.environ, {name: value}, clear=True), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
+    reason = str(ended.value)
+    assert reason.startswith("TicketBoss cannot start: ")
+    assert len(reason.splitlines()) == 1
+    assert name in reason
+    assert expected in reason
+
+
+def test_a_refusal_is_all_that_is_printed() -> None:
+    done = read("DEBUG", PORT="eighty")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("TicketBoss cannot start: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://me:pa55word@host:port/x"),
+        ("EMAIL_URL", "smtp://me:pa55word@host:port"),
+        ("EMAIL_URL", "http://me:pa55word@host"),
+    ],
+)
+def test_a_bad_url_does_not_show_its_password(name: str, value: str) -> None:
+    done = read("DEBUG", **{name: value})
+    assert done.returncode == 1
+    assert "pa55word" not in done.stderr
+
+
+def test_production(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret from a file\n")
+    done = read(
+        "SECRET_KEY",
+        "ALLOWED_HOSTS",
+        "SECURE_SSL_REDIRECT",
+        "SESSION_COOKIE_SECURE",
+        "CSRF_COOKIE_SECURE",
+        "SECURE_HSTS_SECONDS",
+        "CORS_ALLOWED_ORIGINS",
+        "METRICS_ALLOWED_IPS",
+        DJANGO_DEBUG="0",
+        SECRET_KEY_FILE=str(tmp_path / "key"),
+        CORS_ALLOWED_ORIGINS="https://a.example, http://b.example:81",
+        METRICS_ALLOWED_IPS="10.0.0.0/8, ::1",
+        ALLOWED_HOSTS="a.example, b.example",
+    )
+    assert done.stdout == (
+        '{"SECRET_KEY": "secret from a file", "ALLOWED_HOSTS": ["a.example", "b.example"], '
+        '"SECURE_SSL_REDIRECT": true, "SESSION_COOKIE_SECURE": true, '
+        '"CSRF_COOKIE_SECURE": true, "SECURE_HSTS_SECONDS": 31536000, '
+        '"CORS_ALLOWED_ORIGINS": ["https://a.example", "http://b.example:81"], '
+        '"METRICS_ALLOWED_IPS": ["10.0.0.0/8", "::1/128"]}\n'
+    )
+
+
+def test_a_database_url_keeps_its_options() -> None:
+    done = read(
+        "DATABASES",
+        DATABASE_URL="postgresql://me@db.example:6432/tickets?sslmode=verify-full"
+        "&options=-c%20search_path%3Dother",
+        DATABASE_POOL_SIZE="3",
+    )
+    for part in (
+        '"HOST": "db.example"',
+        '"sslmode": "verify-full"',
+        "-c lock_timeout=3000ms",
+        "-c search_path=other",
+        '"max_size": 3',
+    ):
+        assert part in done.stdout
+
+
+PRODUCTION = {"DJANGO_DEBUG": "0", "SECRET_KEY": "x", "ALLOWED_HOSTS": "tickets.example"}
+
+
+@pytest.mark.parametrize(("values", "backend"), [({}, "console"), (PRODUCTION, "dummy")])
+def test_without_a_mail_server(values: dict[str, str], backend: str) -> None:
+    done = read("EMAIL_BACKEND", **values)
+    assert f"django.core.mail.backends.{backend}.EmailBackend" in done.stdout
+
+
+def test_a_mail_server() -> None:
+    done = read(
+        "EMAIL_HOST",
+        "EMAIL_PORT",
+        "EMAIL_HOST_USER",
+        "EMAIL_HOST_PASSWORD",
+        "EMAIL_USE_TLS",
+        "EMAIL_TIMEOUT",
+        "DEFAULT_FROM_EMAIL",
+        EMAIL_URL="submission://me:p%40ss@mail.example",
+        EMAIL_FROM="Box office <box@shop.example>",
+    )
+    assert done.stdout == (
+        '{"EMAIL_HOST": "mail.example", "EMAIL_PORT": 587, "EMAIL_HOST_USER": "me", '
+        '"EMAIL_HOST_PASSWORD": "p@ss", "EMAIL_USE_TLS": true, "EMAIL_TIMEOUT": 10, '
+        '"DEFAULT_FROM_EMAIL": "Box office <box@shop.example>"}\n'
+    )

@@ -1,0 +1,202 @@
+"""/metrics: for those who may, of all workers together."""
+
+import re
+from datetime import timedelta
+from importlib import import_module
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils.timezone import now
+
+from reservations.errors import NotEnoughSeats
+from reservations.tests.factories import EventFactory, book, hold, reserve
+from reservations.tests.queued_jobs import clear_jobs
+from ticketboss.tests.programs import ROOT, Serving, wait_until
+
+ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
+
+
+@pytest.fixture
+def allowed(settings: Any) -> None:
+    settings.METRICS_ALLOWED_IPS = [ip_network(each) for each in ALLOWED]
+
+
+def value(text: str, sample: str) -> float:
+    """Return the figure of a sample, 0 if it is not there."""
+    found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def read(client: Client, **extra: Any) -> str:
+    answer = client.get("/metrics", **extra)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    return answer.content.decode()
+
+
+def test_it_is_off_unless_somebody_is_allowed(client: Client) -> None:
+    answer = client.get("/metrics")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("::1", 200),
+        ("::ffff:10.1.2.3", 200),
+        ("10.1.2.4", 404),
+        ("2001:db8::1", 404),
+        ("", 404),
+    ],
+)
+def test_by_address(db: None, allowed: None, client: Client, address: str, status: int) -> None:
+    assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
+    # A proxy on the same machine passes on what comes from everywhere.
+    for header in ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA"):
+        extra: dict[str, Any] = {"REMOTE_ADDR": address, f"HTTP_{header}": "127.0.0.1"}
+        proxied = client.get("/metrics", **extra)
+        assert proxied.status_code == 404
+
+
+def test_it_is_only_read(allowed: None) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/metrics")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_pool_without_a_connection_to_spare_is_no_lost_database(
+    allowed: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def time_out(**_: object) -> None:
+        raise OperationalError("couldn't get a connection after 3.00 sec")
+
+    monkeypatch.setattr("reservations.queries.get_upcoming_events", time_out)
+    assert value(read(client), "ticketboss_database_up") == 1
+    monkeypatch.setitem(connection.settings_dict, "NAME", "not_there")
+    assert value(read(client), "ticketboss_database_up") == 0
+
+
+def test_commands_by_outcome_and_how_long_they_took(
+    db: None, allowed: None, client: Client
+) -> None:
+    event = EventFactory.create(total_seats=2)
+    sold = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
+    refused = 'ticketboss_commands_total{command="Reserve",outcome="NotEnoughSeats"}'
+    timed = ["ticketboss_transaction_seconds_count", "ticketboss_lock_wait_seconds_count"]
+    before = read(client)
+    reserve(event, seats=2)
+    with pytest.raises(NotEnoughSeats):
+        reserve(event)
+    after = read(client)
+    for sample, more in ((sold, 1), (refused, 1), (timed[0], 2), (timed[1], 2)):
+        assert value(after, sample) - value(before, sample) == more, sample
+
+
+def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) -> None:
+    EventFactory.create(slug="over", starts_at=now() - timedelta(days=2))
+    EventFactory.create(slug="later", starts_at=now() + timedelta(days=200))
+    EventFactory.create_batch(99, starts_at=now() + timedelta(days=100))
+    soon = EventFactory.create(slug="soon", starts_at=now() + timedelta(days=1))
+    reserve(soon, seats=3)
+    hold(soon, seats=2)
+    text = read(client)
+    assert value(text, 'ticketboss_event_available_seats{event="soon"}') == 5
+    assert value(text, 'ticketboss_event_held_seats{event="soon"}') == 2
+    assert value(text, 'ticketboss_event_total_seats{event="soon"}') == 10
+    assert text.count("ticketboss_event_available_seats{") == 100
+    assert 'event="over"' not in text
+    assert 'event="later"' not in text
+    assert value(text, "ticketboss_database_up") == 1
+
+
+def test_jobs_that_wait(transactional_db: None, allowed: None, client: Client) -> None:
+    clear_jobs()
+    assert value(read(client), 'ticketboss_jobs{queue="mail",status="todo"}') == 0
+    book(EventFactory.create())
+    text = read(client)
+    assert value(text, 'ticketboss_jobs{queue="mail",status="todo"}') == 1
+    assert value(text, 'ticketboss_jobs{queue="mail",status="failed"}') == 0
+    clear_jobs()
+
+
+def test_requests_by_method_and_status(db: None, allowed: None, client: Client) -> None:
+    sample = 'ticketboss_request_seconds_count{method="GET",status="200"}'
+    before = value(read(client), sample)
+    client.get("/health")
+    assert value(read(client), sample) == before + 2
+    client.generic("BREW", "/health")
+    assert 'method="other"' in read(client)
+
+
+@pytest.mark.slow
+def test_the_workers_add_up(migrated_home: Path) -> None:
+    folder = migrated_home.parent
+    with Serving(
+        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", WEB_CONCURRENCY="2", TMPDIR=str(folder)
+    ) as serving:
+        for _ in range(40):
+            assert serving.reserve().status == 201
+        text = serving.text("/metrics")
+        sample = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
+        assert value(text, sample) == 40
+        assert value(text, "ticketboss_pool_max") in {8, 16}  # of the workers asked so far
+        assert value(text, 'ticketboss_event_available_seats{event="node-meetup-2025"}') == 460
+        assert len(list(folder.glob("ticketboss-metrics-*"))) == 1
+        [gunicorn] = psutil.Process(serving.process.pid).children()
+        killed = gunicorn.children()[0]
+        killed.kill()
+        wait_until(lambda: len(set(gunicorn.children()) - {killed}) == 2)
+        for _ in range(20):
+            serving.request("GET", "/reservations")
+        text = serving.text("/metrics")
+        assert value(text, sample) == 40
+        assert value(text, "ticketboss_pool_max") in {8, 16}
+        [figures] = folder.glob("ticketboss-metrics-*")
+        assert list(figures.glob("counter_*"))
+        assert not list(figures.glob(f"gauge_*_{killed.pid}.db"))
+        serving.stop()
+        assert not figures.exists()
+
+
+@pytest.mark.slow
+def test_a_folder_of_somebody_else_is_left_alone(migrated_home: Path) -> None:
+    theirs = migrated_home.parent / "theirs"
+    theirs.mkdir()
+    (theirs / "notes").touch()
+    with Serving(
+        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", PROMETHEUS_MULTIPROC_DIR=str(theirs)
+    ) as serving:
+        assert value(serving.text("/metrics"), "ticketboss_database_up") == 1
+    assert (theirs / "notes").exists()
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        'ticketboss_commands_total{command="Cancel",outcome="OutcomeUnknown"}',
+        'ticketboss_commands_total{command="Reserve",outcome="Busy"}',
+        'ticketboss_request_seconds_count{method="DELETE",status="500"}',
+    ],
+)
+def test_what_is_paged_on_is_there_from_the_start(
+    db: None, allowed: None, client: Client, sample: str
+) -> None:
+    assert f"\n{sample} " in read(client)
+
+
+def test_the_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
+    reserve(EventFactory.create())
+    client.get("/health")
+    import_module("ticketboss.metrics.pool")  # As the app does when /metrics is on.
+    document = (ROOT / "docs" / "operations.md").read_text()
+    section = document.partition("\n## Watch it\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"ticketboss_\w+", section))
+    text = read(client)
+    assert named
+    assert {name for name in named if name not in text} == set()
