@@ -70,9 +70,6 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONRespons
 
 def explain(error: Exception) -> Answer:
     """Return what to answer to any exception of a view, and log the unexpected ones."""
-    if isinstance(error, UNAVAILABLE):
-        log.warning("api.database_unavailable", reason=str(error))
-        error = errors.Busy()
     match error:
         case errors.Refusal() if type(error) in _RULES:
             return _refused(error)
@@ -83,6 +80,9 @@ def explain(error: Exception) -> Answer:
         case SuspiciousOperation():
             log.warning("api.suspicious", reason=str(error))
             return _BAD_REQUEST
+    if isinstance(error, UNAVAILABLE):
+        log.warning("api.database_unavailable", reason=str(error))
+        return _refused(errors.Busy())
     log.error("api.crashed", exc_info=error)
     return _INTERNAL
 

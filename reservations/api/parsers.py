@@ -8,7 +8,6 @@ from django.http import UnreadablePostError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
-from rest_framework.request import Request
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -45,10 +44,10 @@ class JSONObjectParser(BaseParser):
             PayloadTooLarge: before anything is read, if the client says how long the body is.
             ParseError: the body is not a JSON object.
         """
-        request: Request = (parser_context or {})["request"]
-        if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        headers = (parser_context or {})["request"].META
+        if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise UnsupportedMediaType("", detail=self.error_messages["compressed"])
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        length = int(headers.get("CONTENT_LENGTH") or 0)
         if length > MAX_BODY_BYTES:
             raise PayloadTooLarge
         try:

@@ -34,4 +34,7 @@ def represent_all(serializer: _Class, values: Iterable[object]) -> list[dict[str
 @cache
 def _instance(serializer: _Class) -> Serializer[Any]:
     # Copying the fields, as DRF does for each instance, takes longer than using them.
-    return serializer()
+    made = serializer()
+    # They are bound now: a plain dict is iterated several times faster than DRF's mapping.
+    vars(made)["fields"] = dict(made.fields)
+    return made

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.request import Request
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
@@ -16,21 +17,22 @@ class BaseAPIView(APIView):
     (docs/decisions/0012).
     """
 
+    action_map: dict[str, str] | None = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Ask who sends the request, if the view has anybody to ask."""
+        if request.authenticators:
+            super().perform_authentication(request)
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer the request, then cut the circles of references."""
         response = super().dispatch(request, *args, **kwargs)
-        for name in ("request", "view"):
-            self.request.parser_context.pop(name, None)
-        del self.request
+        context = self.request.parser_context
+        del self.request, context["request"], context["view"]
+        for method in self.action_map or ():
+            delattr(self, method)
         return response
 
 
 class BaseViewSet(ViewSetMixin, BaseAPIView):
     """Several actions for one path."""
-
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer the request, then let go of the actions, which ``as_view`` has bound by method."""
-        response = super().dispatch(request, *args, **kwargs)
-        for method in self.action_map or ():
-            vars(self).pop(method, None)
-        return response

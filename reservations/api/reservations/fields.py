@@ -38,7 +38,12 @@ class PartnerIdField(StrictCharField):
             self.fail("required")
         if len(partner) > MAX_PARTNER_LENGTH:
             self.fail("too_long")
-        # Cc: control characters. Cs: lone surrogates, which no encoding can store.
-        if any(unicodedata.category(character) in {"Cc", "Cs"} for character in partner):
+        # Most are printable throughout, which is quick to tell.
+        if not partner.isprintable() and any(map(_is_refused, partner)):
             self.fail("unprintable")
         return partner
+
+
+def _is_refused(character: str) -> bool:
+    # Cc: control characters. Cs: lone surrogates, which no encoding can store.
+    return unicodedata.category(character) in {"Cc", "Cs"}
