@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import Model
+from django.db.models import Field, Model
 
 READ_CLOCK = "SELECT clock_timestamp()"
 """PostgreSQL's time now, not when the transaction began."""
@@ -122,8 +122,10 @@ class _Names:
         self._model = model
         self.table = _table(model)
 
-    def __getattr__(self, field: str) -> str:
-        return _quote(str(getattr(self._model._meta.get_field(field), "column")))  # noqa: B009
+    def __getattr__(self, name: str) -> str:
+        field = self._model._meta.get_field(name)
+        assert isinstance(field, Field)
+        return _quote(str(field.column))
 
 
 def _set(statement: str, using: str, parameters: dict[str, Any]) -> None:
@@ -145,8 +147,8 @@ def _table(model: type[Model]) -> str:
     return _quote(model._meta.db_table)
 
 
-def _key(model: type[Model]) -> Any:
-    return model._meta.pk.column
+def _key(model: type[Model]) -> str:
+    return str(model._meta.pk.column)
 
 
 def _quote(name: str) -> str:

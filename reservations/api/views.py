@@ -17,8 +17,6 @@ class BaseAPIView(APIView):
     (docs/decisions/0012).
     """
 
-    action_map: dict[str, str] | None = None
-
     def perform_authentication(self, request: Request) -> None:
         """Ask who sends the request, if the view has anybody to ask."""
         if request.authenticators:
@@ -29,7 +27,7 @@ class BaseAPIView(APIView):
         response = super().dispatch(request, *args, **kwargs)
         context = self.request.parser_context
         del self.request, context["request"], context["view"]
-        for method in self.action_map or ():
+        for method in getattr(self, "action_map", ()):
             delattr(self, method)
         return response
 

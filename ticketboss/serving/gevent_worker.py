@@ -41,6 +41,6 @@ class GeventWorker(ggevent.GeventWorker):
         if status == 500:  # noqa: PLR2004
             self.log.exception("Error handling request %s", getattr(req, "uri", "(unread)"))
         else:
-            self.log.warning("Invalid request from ip=%s: %s", (addr or ("",))[0], exc)
+            self.log.warning("Invalid request from ip=%s: %s", addr[0] if addr else "", exc)
         with suppress(OSError):  # The client is gone.
             gunicorn_errors.write_error(client, status, reason)

@@ -2,25 +2,35 @@
 
 import json
 import socket
+from ssl import SSLError
 from uuid import uuid4
 
 from gunicorn import util
 from gunicorn.http import errors
 
-_ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
-    (errors.LimitRequestLine, 414, "URI Too Long"),
-    (errors.LimitRequestHeaders, 431, "Request Header Fields Too Large"),
-    (errors.ExpectationFailed, 417, "Expectation Failed"),
-    (errors.ForbiddenProxyRequest, 403, "Forbidden"),
-    (errors.UnsupportedTransferCoding, 501, "Bad Request"),
-    (errors.ParseException, 400, "Bad Request"),
-    (Exception, 500, "Internal Server Error"),
+_BAD_REQUEST = (400, "Bad Request")
+_FORBIDDEN = (403, "Forbidden")
+_INTERNAL_ERROR = (500, "Internal Server Error")
+
+# The first that fits counts.
+_ANSWERS: tuple[tuple[type[BaseException], tuple[int, str]], ...] = (
+    (errors.InvalidResponseHeader, _INTERNAL_ERROR),  # the application's fault
+    (errors.InvalidResponseHeaderName, _INTERNAL_ERROR),
+    (errors.ConfigurationProblem, _INTERNAL_ERROR),
+    (errors.LimitRequestLine, (414, "URI Too Long")),
+    (errors.LimitRequestHeaders, (431, "Request Header Fields Too Large")),
+    (errors.ExpectationFailed, (417, "Expectation Failed")),
+    (errors.UnsupportedTransferCoding, (501, "Bad Request")),
+    (errors.ForbiddenProxyRequest, _FORBIDDEN),
+    (SSLError, _FORBIDDEN),
+    (errors.ParseException, _BAD_REQUEST),
+    (BaseException, _INTERNAL_ERROR),
 )
 
 
 def find_answer(error: BaseException) -> tuple[int, str]:
     """Return the status and the reason phrase for what gunicorn raised."""
-    return next((code, reason) for each, code, reason in _ANSWERS if isinstance(error, each))
+    return next(answer for each, answer in _ANSWERS if isinstance(error, each))
 
 
 def write_error(sock: socket.socket, status: int, reason: str) -> None:

@@ -39,6 +39,17 @@ def test_a_booking_is_told_and_the_job_is_gone(event: Event, mailoutbox: Outbox)
     assert jobs() == []
 
 
+def test_a_job_queued_before_its_module_was_renamed(event: Event, mailoutbox: Outbox) -> None:
+    queue([book(event)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs"
+            " SET task_name = 'reservations.notifications.jobs.send_booking_mail'"
+        )
+    run_jobs()
+    assert (len(mailoutbox), jobs()) == (1, [])
+
+
 def test_nobody_is_told_whose_address_was_erased(event: Event, mailoutbox: Outbox) -> None:
     queue([book(event)])
     Booking.objects.update(customer_email="")

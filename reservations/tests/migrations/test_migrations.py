@@ -14,6 +14,7 @@ from reservations.ledger.commands import Cancel
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.factories import EventFactory, book, hold, reserve
+from reservations.tests.queued_jobs import clear_jobs, jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,6 +91,19 @@ def test_holds_and_bookings_are_not_forgotten_on_the_way_back(
         migrate("0003")
     assert_no_drift()
     assert Event.objects.get().available_seats == 6
+
+
+def test_jobs_in_a_queue_that_has_another_name_now_are_removed() -> None:
+    clear_jobs()
+    migrate("0005")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, status)"
+            " VALUES ('upkeep', 'a', 'todo'), ('mail', 'b', 'todo')"
+        )
+    migrate("0006")
+    assert (jobs("upkeep"), [job.task_name for job in jobs("mail")]) == ([], ["b"])
+    clear_jobs()
 
 
 def test_migrations_have_timeouts_of_their_own_and_give_them_back() -> None:

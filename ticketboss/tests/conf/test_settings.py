@@ -102,6 +102,24 @@ def test_a_bad_value_is_refused_by_name(name: str, value: str, expected: str) ->
     assert expected in reason
 
 
+@pytest.mark.parametrize("suffix", ["", "_FILE"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MAX_REQUESTS", "MAX_CONCURRENT_REQUESTS"),
+        ("WEB_CONNECTIONS", "WORKER_CONNECTIONS"),
+        ("MAX_BATCH", "GROUP_COMMIT_MAX_BATCH"),
+        ("MAX_QUEUE", "GROUP_COMMIT_MAX_QUEUE"),
+        ("QUEUE_TIMEOUT", "GROUP_COMMIT_QUEUE_TIMEOUT"),
+    ],
+)
+def test_an_old_name_is_refused_with_the_new_one(old: str, new: str, suffix: str) -> None:
+    values = {old + suffix: "1", new: "1"}
+    with patch.dict(os.environ, values, clear=True), pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
+    assert str(ended.value) == f"TicketBoss cannot start: {old} is now called {new}: rename it"
+
+
 def test_a_refusal_is_all_that_is_printed() -> None:
     done = read("DEBUG", PORT="eighty")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

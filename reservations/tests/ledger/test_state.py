@@ -1,0 +1,35 @@
+"""The ledger's rows and commands fit the models and the rules."""
+
+from dataclasses import fields
+from typing import get_args
+
+import pytest
+from django.db.models import Model
+
+from reservations.ledger import commands
+from reservations.ledger.state import BookingRow, ChangeRow, EventRow, ReservationRow
+from reservations.models import Booking, Change, Event, Reservation
+
+
+@pytest.mark.parametrize(
+    ("model", "row"),
+    [
+        (Event, EventRow),
+        (Reservation, ReservationRow),
+        (Booking, BookingRow),
+        (Change, ChangeRow),
+    ],
+)
+def test_a_row_has_every_column_of_its_model(model: type[Model], row: type) -> None:
+    columns = {each.column for each in model._meta.concrete_fields}
+    assert {each.name for each in fields(row)} - {"items"} == columns
+
+
+def test_every_command_is_in_the_union_that_the_rules_match() -> None:
+    classes = {
+        each
+        for each in vars(commands).values()
+        if isinstance(each, type) and issubclass(each, commands.CommandOf)
+    }
+    bases = {base for each in classes for base in each.__mro__[1:]}
+    assert classes - bases == set(get_args(commands.Command))
