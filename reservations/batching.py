@@ -73,11 +73,11 @@ class Batcher(Generic[_Item, _Answer]):
         self._prepare = prepare
         self._orphaned = orphaned
         self._limits = limits
-        self._start_empty()
+        self._reset()
         # Whoever waits in the process that is forked does not exist in the new one.
-        os.register_at_fork(after_in_child=self._start_empty)
+        os.register_at_fork(after_in_child=self._reset)
 
-    def _start_empty(self) -> None:
+    def _reset(self) -> None:
         self._lock = Lock()
         # A key has a queue only while somebody leads it.
         self._queues: dict[str, deque[_Caller[_Item, _Answer]]] = {}
@@ -113,7 +113,7 @@ class Batcher(Generic[_Item, _Answer]):
                 caller.turn.wait()
                 return
         except BaseException:
-            self._vanish(key, caller)
+            self._abandon(key, caller)
             raise
         raise Busy
 
@@ -126,14 +126,14 @@ class Batcher(Generic[_Item, _Answer]):
                 self._queues[key].remove(caller)
             return waits
 
-    def _vanish(self, key: str, caller: _Caller[_Item, _Answer]) -> None:
+    def _abandon(self, key: str, caller: _Caller[_Item, _Answer]) -> None:
         """Leave nothing behind that others would wait for."""
         with self._lock:
             if caller.taken:
                 return
             self._queues[key].remove(caller)
             if caller.leads:
-                self._appoint(key)
+                self._promote_next(key)
 
     def _lead(self, key: str) -> None:
         batch: list[_Caller[_Item, _Answer]] = []
@@ -152,7 +152,7 @@ class Batcher(Generic[_Item, _Answer]):
                 raise
         finally:
             with self._lock:
-                self._appoint(key)
+                self._promote_next(key)
             for caller in batch:
                 caller.turn.set()
 
@@ -164,7 +164,7 @@ class Batcher(Generic[_Item, _Answer]):
                 caller.taken = True
         return batch
 
-    def _appoint(self, key: str) -> None:
+    def _promote_next(self, key: str) -> None:
         queue = self._queues[key]
         if queue:
             queue[0].leads = True

@@ -37,7 +37,7 @@ else:
     from unfold.admin import TabularInline as UnfoldTabularInline
 
 
-class OutsideTransactions(admin.ModelAdmin[_M]):
+class NonAtomicFormAdmin(admin.ModelAdmin[_M]):
     """Forms without the transaction that Django opens around them.
 
     The ledger owns its transaction (docs/decisions/0004). Stands behind Unfold's class, so that
@@ -76,7 +76,7 @@ class TolerantAdmin(UnfoldModelAdmin[_M]):
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
 
-class BoxOfficeAdmin(TolerantAdmin[_M], OutsideTransactions[_M]):
+class BoxOfficeAdmin(TolerantAdmin[_M], NonAtomicFormAdmin[_M]):
     """Lists that cost the same with a million rows, and nothing that deletes."""
 
     # Knows a next page, but not how many there are: nothing counts the table.
@@ -154,12 +154,12 @@ def link(model: type[Model], pk: object, text: str = "") -> str:
     return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
 
 
-def record(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
+def log_change(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
     """Write into the admin's own log what was done with ``rows``."""
     assert request.user.pk
     LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, text)
 
 
-def actor(user: AbstractBaseUser | AnonymousUser) -> str:
+def actor_name(user: AbstractBaseUser | AnonymousUser) -> str:
     """Return how the history names a member of staff."""
     return f"admin:{user.get_username()}"[:150]

@@ -45,7 +45,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
     search_help_text = "Booking id, or whole e-mail address"
     fields = readonly_fields = ("id", "customer_email", "status", "created_at")
     inlines = (ItemInline,)
-    question_headers = ("Booking", "Customer", "Events", "Seats")
+    confirmation_headers = ("Booking", "Customer", "Events", "Seats")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
         """Fetch the items of all rows at once."""
@@ -78,15 +78,15 @@ class BookingAdmin(CancellingAdmin[Booking]):
         """Return the seats of all events."""
         return row.total_tickets
 
-    def command(self, pk: UUID, by: str) -> CancelBooking:
+    def build_command(self, pk: UUID, by: str) -> CancelBooking:
         """Cancel a booking whole."""
         return CancelBooking(booking_id=pk, actor=by)
 
-    def live(self, ids: list[UUID]) -> QuerySet[Booking]:
+    def get_cancellable(self, ids: list[UUID]) -> QuerySet[Booking]:
         """Return those that are confirmed."""
         confirmed = Booking.objects.filter(pk__in=ids, status=Booking.Status.CONFIRMED)
         return confirmed.prefetch_related("items")
 
-    def cells(self, row: Booking) -> list[Any]:
-        """Return the cells of ``question_headers``."""
+    def get_confirmation_row(self, row: Booking) -> list[Any]:
+        """Return a cell for each of ``confirmation_headers``."""
         return [row.pk, row.customer_email, self.events(row), self.seats(row)]

@@ -12,7 +12,7 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from reservations.admin.base import ReadOnlyAdmin, actor, record, status_label
+from reservations.admin.base import ReadOnlyAdmin, actor_name, log_change, status_label
 from reservations.errors import Refusal
 from reservations.ledger import submit_batch
 from reservations.ledger.commands import Cancel, CancelBooking
@@ -30,18 +30,18 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     change_form_outer_after_template = "reservations/admin/cancel_one.html"
     event_filter: ClassVar[Any]
     """The filter that only those have who may see events."""
-    question_headers: ClassVar[tuple[str, ...]]
+    confirmation_headers: ClassVar[tuple[str, ...]]
 
     state = status_label(
         {"held": "warning", "confirmed": "success", "cancelled": "danger", "expired": "default"}
     )
 
     @abstractmethod
-    def command(self, pk: UUID, by: str) -> Cancel | CancelBooking:
-        """Return what the ledger is asked to do with one row."""
+    def build_command(self, pk: UUID, by: str) -> Cancel | CancelBooking:
+        """Return the ledger's command that cancels one row."""
 
     @abstractmethod
-    def live(self, ids: list[UUID]) -> QuerySet[_M]:
+    def get_cancellable(self, ids: list[UUID]) -> QuerySet[_M]:
         """Return those of the rows that have seats to return."""
 
     @abstractmethod
@@ -49,15 +49,15 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         """Return how many seats a row has."""
 
     @abstractmethod
-    def cells(self, row: Any) -> list[Any]:
-        """Return what the question shows of a row."""
+    def get_confirmation_row(self, row: Any) -> list[Any]:
+        """Return what the confirmation page shows of a row."""
 
-    def foreseen(self, row: _M) -> Refusal | None:
-        """Return the refusal that can be told before anybody asks the ledger."""
+    def foreseen_refusal(self, row: _M) -> Refusal | None:
+        """Return the refusal that is known before the ledger is asked."""
         return None
 
-    def told(self, pk: UUID, refusal: Refusal) -> str:
-        """Return how a refusal is told."""
+    def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
+        """Return the message for a refusal."""
         return f"{pk}: {refusal}."
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
@@ -72,9 +72,13 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show a button that asks the list's question about this row, if it can be cancelled."""
+        """Show a button that leads to the confirmation page, if this row can be cancelled."""
         row = kwargs["obj"]
-        if self.has_cancel_permission(request) and self.live([row.pk]) and not self.foreseen(row):
+        if (
+            self.has_cancel_permission(request)
+            and self.get_cancellable([row.pk])
+            and not self.foreseen_refusal(row)
+        ):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
             context |= {"cancel_url": reverse(name), "action_checkbox_name": ACTION_CHECKBOX_NAME}
         return super().render_change_form(request, context, *args, **kwargs)
@@ -85,19 +89,21 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         # Not the queryset: the list's filters would hide what was cancelled in the meantime.
         ids = list(dict.fromkeys(map(UUID, request.POST.getlist(ACTION_CHECKBOX_NAME))))
         if "confirmed" not in request.POST:
-            return self._ask(request, ids)
+            return self._ask_for_confirmation(request, ids)
         try:
-            outcomes = submit_batch([self.command(pk, actor(request.user)) for pk in ids])
+            outcomes = submit_batch(
+                [self.build_command(pk, actor_name(request.user)) for pk in ids]
+            )
         except Refusal as refusal:
             self.message_user(request, f"{refusal}.", messages.ERROR)
         else:
             self._report(request, dict(zip(ids, outcomes, strict=True)))
         return None
 
-    def _ask(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
-        foreseen = {row: self.foreseen(row) for row in self.live(ids)}
-        selected = [row for row, refusal in foreseen.items() if not refusal]
-        self._tell_refusals(request, {row.pk: each for row, each in foreseen.items() if each})
+    def _ask_for_confirmation(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
+        refusals = {row: self.foreseen_refusal(row) for row in self.get_cancellable(ids)}
+        selected = [row for row, refusal in refusals.items() if not refusal]
+        self._show_refusals(request, {row.pk: each for row, each in refusals.items() if each})
         if not selected:
             self.message_user(request, "None of these can be cancelled.", messages.WARNING)
             return None
@@ -108,7 +114,10 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
             "selected": selected,
             "seats": sum(map(self.seats, selected)),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "table": {"headers": self.question_headers, "rows": [*map(self.cells, selected)]},
+            "table": {
+                "headers": self.confirmation_headers,
+                "rows": [*map(self.get_confirmation_row, selected)],
+            },
         }
         return TemplateResponse(request, "reservations/admin/confirm_cancel.html", context)
 
@@ -116,15 +125,15 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         refused = {pk: each for pk, each in results.items() if isinstance(each, Refusal)}
         cancelled = results.keys() - refused.keys()
         if cancelled:
-            record(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
+            log_change(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
             seats = sum(map(_returned, results.values()))
             returned = f"{seats} seat{pluralize(seats)} returned"
             text = f"{len(cancelled)} of {len(results)} cancelled, {returned}."
             self.message_user(request, text, messages.SUCCESS)
-        self._tell_refusals(request, refused)
+        self._show_refusals(request, refused)
 
-    def _tell_refusals(self, request: HttpRequest, refused: dict[UUID, Refusal]) -> None:
-        texts = [self.told(pk, refusal) for pk, refusal in refused.items()]
+    def _show_refusals(self, request: HttpRequest, refused: dict[UUID, Refusal]) -> None:
+        texts = [self.describe_refusal(pk, refusal) for pk, refusal in refused.items()]
         rest = len(texts) - _SHOWN_REFUSALS
         more = [f"{rest} more were refused."] if rest > 0 else []
         for text in [*texts[:_SHOWN_REFUSALS], *more]:

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.decorators import display
 
-from reservations.admin.base import BoxOfficeAdmin, actor, link
+from reservations.admin.base import BoxOfficeAdmin, actor_name, link
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits
@@ -113,7 +113,7 @@ class EventAdmin(BoxOfficeAdmin[Event]):
         """
         if change:
             edits = cast("Edits", {name: form.cleaned_data[name] for name in form.changed_data})
-            submit(EditEvent(event=obj.slug, edits=edits, actor=actor(request.user)))
+            submit(EditEvent(event=obj.slug, edits=edits, actor=actor_name(request.user)))
         else:
             Event.objects.create_event(obj)
 

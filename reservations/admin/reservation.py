@@ -46,7 +46,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         "created_at",
         "expires_at",
     )
-    question_headers = ("Reservation", "Event", "Partner", "Status", "Seats")
+    confirmation_headers = ("Reservation", "Event", "Partner", "Status", "Seats")
 
     @admin.display(description="booking")
     def booking_link(self, reservation: Reservation) -> str | None:
@@ -64,11 +64,11 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
             wanted |= Q(pk=UUID(term))
         return queryset.filter(wanted), False
 
-    def command(self, pk: UUID, by: str) -> Cancel:
+    def build_command(self, pk: UUID, by: str) -> Cancel:
         """Cancel a reservation, or end a hold."""
         return Cancel(reservation_id=pk, actor=by)
 
-    def live(self, ids: list[UUID]) -> QuerySet[Reservation]:
+    def get_cancellable(self, ids: list[UUID]) -> QuerySet[Reservation]:
         """Return those that are held or confirmed."""
         return Reservation.objects.select_related("event").filter(
             pk__in=ids, status__in=[Reservation.Status.HELD, Reservation.Status.CONFIRMED]
@@ -78,16 +78,16 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         """Return the seats of a reservation."""
         return row.seats
 
-    def cells(self, row: Reservation) -> list[object]:
-        """Return the cells of ``question_headers``."""
+    def get_confirmation_row(self, row: Reservation) -> list[object]:
+        """Return a cell for each of ``confirmation_headers``."""
         return [row.pk, row.event, row.partner, row.status, row.seats]
 
-    def foreseen(self, row: Reservation) -> Refusal | None:
+    def foreseen_refusal(self, row: Reservation) -> Refusal | None:
         """Return why an item of a booking cannot be cancelled alone."""
         return PartOfBooking(row.booking_id) if row.booking_id else None
 
-    def told(self, pk: UUID, refusal: Refusal) -> str:
+    def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
         """Tell a refusal, with a link to the booking that is to be cancelled instead."""
         if isinstance(refusal, PartOfBooking):
             return format_html("{}: {}: {}.", pk, refusal, link(Booking, refusal.booking_id))
-        return super().told(pk, refusal)
+        return super().describe_refusal(pk, refusal)

@@ -34,7 +34,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         Busy: the database could not be had in time; nothing was changed.
         OutcomeUnknown: it was lost during COMMIT and could not be asked since.
     """
-    witness = None
+    marker = None
     committing = False
     outermost = not connection.in_atomic_block  # A test may have one of its own around it.
     try:
@@ -43,7 +43,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
             store.claim([each.idempotency_key for each in batch if each.idempotency_key])
             work = UnitOfWork.load([each for each in batch if not store.get(each.idempotency_key)])
             outcomes = [_execute(work.state, store, command) for command in batch]
-            witness = _witness(store, work.state)
+            marker = _marker(store, work.state)
             committing = True
             store.save()
             queue_mails(outcomes)
@@ -54,7 +54,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
             writer.flush()
     except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))
-        if not committing or not _took_effect(witness):
+        if not committing or not _took_effect(marker):
             raise Busy from error
     return outcomes
 
@@ -73,7 +73,7 @@ def _execute(state: State, store: IdempotencyStore, command: Command) -> Outcome
     return outcome
 
 
-class _Witness(NamedTuple):
+class _Marker(NamedTuple):
     """A row that is there if and only if its transaction committed, and the events it locked."""
 
     table: type[Change | IdempotencyRecord]
@@ -81,27 +81,27 @@ class _Witness(NamedTuple):
     event_pks: Sequence[int]
 
 
-def _witness(store: IdempotencyStore, state: State) -> _Witness | None:
+def _marker(store: IdempotencyStore, state: State) -> _Marker | None:
     if state.changes:
-        return _Witness(Change, next(iter(state.changes)), list(state.events))
+        return _Marker(Change, next(iter(state.changes)), list(state.events))
     if store.written:
-        return _Witness(IdempotencyRecord, store.written[0].pk, list(state.events))
+        return _Marker(IdempotencyRecord, store.written[0].pk, list(state.events))
     return None
 
 
-def _took_effect(witness: _Witness | None) -> bool:
-    """Return whether the transaction of ``witness``, its COMMIT unanswered, committed.
+def _took_effect(marker: _Marker | None) -> bool:
+    """Return whether the transaction of ``marker``, its COMMIT unanswered, committed.
 
     Its server process may still be at it. It holds the events' locks until it has ended either
     way, so whoever is granted one of them sees the truth.
     """
-    if witness is None:
+    if marker is None:
         return True
     try:
         connection.close()
         with transaction.atomic(durable=True):
-            lock_events(pks=witness.event_pks[:1])
-            return witness.table.objects.filter(pk=witness.pk).exists()
+            lock_events(pks=marker.event_pks[:1])
+            return marker.table.objects.filter(pk=marker.pk).exists()
     except UNAVAILABLE as error:
-        log.exception("ledger.outcome_unknown", row=f"{witness.table.__name__} {witness.pk}")
+        log.exception("ledger.outcome_unknown", row=f"{marker.table.__name__} {marker.pk}")
         raise OutcomeUnknown from error
