@@ -14,13 +14,10 @@ from reservations.api.openapi import (
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
-    faults,
-    load_examples,
     location,
-    named,
     refusals,
-    success,
 )
+from reservations.api.openapi_responses import faults, load_examples, named, success
 from reservations.api.reservations.exceptions import InvalidReservationId
 from reservations.api.reservations.serializers import (
     ReservationRequest,

@@ -13,7 +13,7 @@ from drf_spectacular.utils import (
 from rest_framework import exceptions, serializers
 
 from reservations import errors
-from reservations.api import openapi
+from reservations.api import openapi, openapi_responses
 from reservations.api.openapi import (
     HEADERS,
     IDEMPOTENCY_KEY,
@@ -22,12 +22,9 @@ from reservations.api.openapi import (
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
-    faults,
-    load_examples,
     location,
-    named,
-    success,
 )
+from reservations.api.openapi_responses import faults, load_examples, named, success
 from reservations.api.v1.exceptions import exception_handler
 from reservations.api.v1.pagination import PageQuery, Pagination
 from reservations.api.v1.serializers import (
@@ -78,7 +75,7 @@ class InsufficientSeats(V1Error):
 
 
 refusals = partial(
-    openapi.refusals,
+    openapi_responses.refusals,
     handler=exception_handler,
     bodies={
         errors.EventNotFound: UnknownEvent,
