@@ -27,7 +27,7 @@ class Change(models.Model):
         CAPACITY = "capacity"
         EDITED = "edited"
 
-    # Made before the transaction, so that it can be looked for when a COMMIT got no answer.
+    # Made in Python, so that it can be looked for when a COMMIT got no answer.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # The unique constraint serves as the index of ``event``; only the audit asks for
     # the changes of reservations, of a whole event at once.

@@ -12,7 +12,7 @@ class IdempotencyRecord(models.Model):
     Within its transaction a record without an outcome is a claim; none is ever committed.
     """
 
-    # Made before the transaction, so that it can be looked for when a COMMIT got no answer.
+    # Made in Python, so that it can be looked for when a COMMIT got no answer.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.CharField(max_length=100, help_text="Within which a key is unique")
     key = models.CharField(max_length=255, help_text="As the client chose it")

@@ -1,6 +1,5 @@
 """Somebody else at the database, and waiting for what happens there."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +11,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
 from reservations.models import Event
+from reservations.tests.waiting import wait_until
 
 T = TypeVar("T")
 
@@ -25,11 +25,11 @@ def second_connection() -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def locked(event: Event) -> Iterator[None]:
-    """Hold the event's row, as a slow transaction would."""
+def locked(event: Event) -> Iterator[psycopg.Connection]:
+    """Hold the event's row, as a slow transaction would, on the connection that is given."""
     with second_connection() as other:
         other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
-        yield
+        yield other
 
 
 @contextmanager
@@ -65,15 +65,14 @@ SALE = [
 
 def wait_for_a_waiter(waiters: int = 1) -> None:
     """Return when so many transactions wait for a lock."""
-    deadline = time.monotonic() + 30
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
+
+    def waiting() -> bool:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            [(waiting,)] = cursor.fetchall()
-            if waiting >= waiters:
-                return
-            time.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
+            [(found,)] = cursor.fetchall()
+        return int(found) >= waiters
+
+    wait_until(waiting)
 
 
 def in_a_thread(call: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """Rows for tests. Seats are sold through the ledger, never by a factory."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -22,18 +23,22 @@ class EventFactory(DjangoModelFactory[Event]):
     available_seats = SelfAttribute("total_seats")
 
 
+def reservation_of(
+    event: Event | str, seats: int = 1, *, partner: str = "abc-corp", **values: Any
+) -> Reserve:
+    """Return the command to sell seats of ``event``, or of the event with that slug."""
+    slug = event if isinstance(event, str) else event.slug
+    return Reserve(event=slug, partner=partner, seats=seats, actor="test", **values)
+
+
 def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:
     """Sell seats of ``event`` and return the reservation's id."""
-    command = Reserve(event=event.slug, partner=partner, seats=seats, actor="test")
-    return submit(command).id
+    return submit(reservation_of(event, seats, partner=partner)).id
 
 
 def hold(event: Event, *, seats: int = 1, seconds: int = 60) -> UUID:
     """Hold seats of ``event`` and return the reservation's id."""
-    command = Reserve(
-        event=event.slug, partner="abc-corp", seats=seats, actor="test", hold_seconds=seconds
-    )
-    return submit(command).id
+    return submit(reservation_of(event, seats, hold_seconds=seconds)).id
 
 
 def expire_hold(*reservation_ids: UUID) -> None:

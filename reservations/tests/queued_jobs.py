@@ -49,7 +49,7 @@ def make_due() -> None:
         cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
 
 
-def book(event: Event, *, email: str = EMAIL, seats: int = 2, **values: Any) -> Booking:
+def store_booking(event: Event, *, email: str = EMAIL, seats: int = 2, **values: Any) -> Booking:
     """Store a booking, without selling the seats."""
     booking = Booking.objects.create(
         customer_email=email, status="confirmed", created_at=datetime.now(UTC), **values

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from reservations.batching import Batcher, Limits
 from reservations.errors import Busy
+from reservations.tests.waiting import wait_until
 
 
 class Orphaned(Exception):
@@ -61,7 +62,7 @@ class Callers:
     def call(self, item: str, key: str = "event") -> Future[str]:
         before = self.waiting(key)
         future = self.pool.submit(self.batcher.submit, key, item)
-        eventually(lambda: future.done() or self.waiting(key) != before or self.leads(key))
+        wait_until(lambda: future.done() or self.waiting(key) != before or self.leads(key))
         return future
 
     def waiting(self, key: str) -> int:
@@ -71,22 +72,9 @@ class Callers:
         return key in self.batcher._queues and self.waiting(key) == 0
 
 
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
 @pytest.fixture
 def workshop() -> Workshop:
     return Workshop()
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(32) as pool:
-        yield pool
 
 
 def batcher(
@@ -107,37 +95,37 @@ def callers(workshop: Workshop, pool: ThreadPoolExecutor) -> Callers:
     return Callers(batcher(workshop), pool)
 
 
-def test_who_comes_alone_does_not_wait(callers: Callers, workshop: Workshop) -> None:
+def test_a_caller_alone_does_not_wait(callers: Callers, workshop: Workshop) -> None:
     assert callers.batcher.submit("event", "a") == "A"
     assert callers.batcher.submit("event", "b") == "B"
     assert workshop.batches == [["a"], ["b"]]
     assert callers.batcher._queues == {}
 
 
-def test_who_comes_meanwhile_shares_the_next_batch_in_order(
+def test_callers_that_wait_share_the_next_batch_in_order(
     callers: Callers, workshop: Workshop
 ) -> None:
     with workshop.held_up():
         calls = [callers.call(item) for item in "abcde"]
     assert [call.result(30) for call in calls] == list("ABCDE")
     assert workshop.batches == [["a"], ["b", "c", "d", "e"]]
-    eventually(lambda: callers.batcher._queues == {})
+    wait_until(lambda: callers.batcher._queues == {})
 
 
-def test_who_comes_while_the_leader_prepares_is_in_its_batch(
+def test_callers_during_the_preparation_join_the_batch(
     workshop: Workshop, pool: ThreadPoolExecutor
 ) -> None:
     prepared = Event()
     callers = Callers(batcher(workshop, prepare=lambda: prepared.wait(30)), pool)
     first = pool.submit(callers.batcher.submit, "event", "a")
-    eventually(lambda: callers.waiting("event") == 1)
+    wait_until(lambda: callers.waiting("event") == 1)
     second = callers.call("b")
     prepared.set()
     assert (first.result(30), second.result(30)) == ("A", "B")
     assert workshop.batches == [["a", "b"]]
 
 
-def test_a_batch_has_no_more_than_it_may(workshop: Workshop, pool: ThreadPoolExecutor) -> None:
+def test_a_batch_is_no_larger_than_its_limit(workshop: Workshop, pool: ThreadPoolExecutor) -> None:
     callers = Callers(batcher(workshop, batch=2), pool)
     with workshop.held_up():
         calls = [callers.call(item) for item in "abcdef"]
@@ -145,7 +133,9 @@ def test_a_batch_has_no_more_than_it_may(workshop: Workshop, pool: ThreadPoolExe
     assert workshop.batches == [["a"], ["b", "c"], ["d", "e"], ["f"]]
 
 
-def test_no_more_wait_than_may(workshop: Workshop, pool: ThreadPoolExecutor) -> None:
+def test_a_caller_is_refused_when_the_queue_is_full(
+    workshop: Workshop, pool: ThreadPoolExecutor
+) -> None:
     callers = Callers(batcher(workshop, queue=2), pool)
     with workshop.held_up():
         calls = [callers.call(item) for item in "abc"]
@@ -180,7 +170,7 @@ def test_a_caller_gives_up_only_while_it_waits(
     assert workshop.batches == [["a"], ["c"]]
 
 
-def test_a_follower_whose_batch_has_begun_waits_for_its_end(pool: ThreadPoolExecutor) -> None:
+def test_a_caller_whose_batch_has_begun_does_not_give_up(pool: ThreadPoolExecutor) -> None:
     gate = Workshop()
 
     def work(items: Sequence[str]) -> list[str]:
@@ -196,7 +186,7 @@ def test_a_follower_whose_batch_has_begun_waits_for_its_end(pool: ThreadPoolExec
     assert gate.batches == [["a"], ["b", "c"]]
 
 
-def test_what_the_work_raises_everybody_in_the_batch_is_told(
+def test_an_error_is_raised_for_every_caller_in_the_batch(
     callers: Callers, workshop: Workshop
 ) -> None:
     workshop.faults["c"] = ValueError("c is not good")
@@ -209,7 +199,7 @@ def test_what_the_work_raises_everybody_in_the_batch_is_told(
     assert callers.batcher.submit("event", "e") == "E"
 
 
-def test_if_nothing_can_be_prepared_everybody_who_waits_is_told(
+def test_a_failed_preparation_is_raised_for_all_who_wait(
     workshop: Workshop, pool: ThreadPoolExecutor
 ) -> None:
     gate = Event()
@@ -220,14 +210,14 @@ def test_if_nothing_can_be_prepared_everybody_who_waits_is_told(
 
     callers = Callers(batcher(workshop, prepare=prepare), pool)
     first = pool.submit(callers.batcher.submit, "event", "a")
-    eventually(lambda: callers.waiting("event") == 1)
+    wait_until(lambda: callers.waiting("event") == 1)
     second = callers.call("b")
     gate.set()
     for call in (first, second):
         with pytest.raises(Busy):
             call.result(30)
     assert workshop.batches == []
-    eventually(lambda: callers.batcher._queues == {})
+    wait_until(lambda: callers.batcher._queues == {})
 
 
 def test_a_leader_that_is_killed_leaves_nobody_waiting(
@@ -236,7 +226,7 @@ def test_a_leader_that_is_killed_leaves_nobody_waiting(
     workshop.faults["b"] = Killed()
     with workshop.held_up():
         first, killed, orphan = (callers.call(item) for item in "abc")
-        eventually(lambda: callers.waiting("event") == 2)
+        wait_until(lambda: callers.waiting("event") == 2)
     assert first.result(30) == "A"
     with pytest.raises(Killed):
         killed.result(30)
@@ -286,7 +276,7 @@ print(batcher.submit("event", "e"))
         ("leading", [["a"], ["b", "c", "d"]], ["A", "", "LookupError", "LookupError"]),
     ],
 )
-def test_on_greenlets_whoever_is_killed(
+def test_a_killed_greenlet_leaves_nobody_waiting(
     killed: str, batches: list[list[str]], told: list[str]
 ) -> None:
     """As gunicorn ends a worker's requests that take too long to stop."""
@@ -316,7 +306,7 @@ def test_a_forked_process_begins_without_callers(callers: Callers, workshop: Wor
     items=st.lists(st.tuples(st.sampled_from("xyz"), st.integers(0, 99)), max_size=20),
     size=st.integers(1, 5),
 )
-def test_each_item_is_worked_on_once_and_each_caller_gets_its_own_answer(
+def test_each_item_is_done_once_and_each_caller_is_answered(
     items: list[tuple[str, int]], size: int
 ) -> None:
     done: dict[str, list[int]] = {"x": [], "y": [], "z": []}

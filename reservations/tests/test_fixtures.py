@@ -1,4 +1,4 @@
-"""The fixtures load into a new database, and their books are true."""
+"""The fixtures load into a new database, and show no drift."""
 
 import pytest
 from django.core.management import call_command

@@ -8,12 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.request import urlopen
 
 import psutil
+import psycopg
+
+from reservations.tests.waiting import wait_until
+from ticketboss.embedded_postgres.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -47,12 +52,9 @@ def manage(home: Path, *arguments: str, **values: str) -> subprocess.CompletedPr
     )
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Return as soon as ``holds`` does."""
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def postmaster(data: Path) -> psutil.Process:
+    """Return the first process of the database server whose data is in ``data``."""
+    return psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
 
 
 class Answer(NamedTuple):
@@ -138,8 +140,8 @@ class Serving:
 
     def postmaster(self) -> psutil.Process:
         """Return the database server's first process."""
-        [pid_file] = self.home.glob("postgresql-*/data/postmaster.pid")
-        return psutil.Process(int(pid_file.read_text().split()[0]))
+        [data] = self.home.glob("postgresql-*/data")
+        return postmaster(data)
 
     def processes(self) -> list[psutil.Process]:
         """Return every process that this run started."""
@@ -151,3 +153,23 @@ class Serving:
         """Send a signal and return the exit code."""
         os.kill(self.process.pid, number)
         return self.process.wait(timeout=30)
+
+
+@contextmanager
+def locked(serving: Serving) -> Iterator[psycopg.Connection]:
+    """Hold the row of every event that there is, as a slow transaction would."""
+    with Cluster(serving.home).connect("ticketboss") as other, other.transaction():
+        other.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
+        yield other
+
+
+def wait_for_a_waiter(other: psycopg.Connection) -> None:
+    """Return when a transaction waits for a lock."""
+    waiters = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    wait_until(lambda: bool(other.execute(waiters).fetchall()))
+
+
+def assert_no_drift(serving: Serving) -> None:
+    """Replaying every event's history gives its figures."""
+    done = manage(serving.home, "verify_inventory")
+    assert done.returncode == 0, done.stdout

@@ -22,7 +22,7 @@ def blocks(heading: str) -> list[str]:
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-def test_a_backup_is_restored_and_proven(migrated_home: Path, folder: Path) -> None:
+def test_a_backup_is_restored_and_verified(migrated_home: Path, folder: Path) -> None:
     back_up, restore = blocks("Back up and restore")
     cluster = Cluster(migrated_home)
     cluster.start()

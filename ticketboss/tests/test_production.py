@@ -49,7 +49,7 @@ def test_plain_http_is_sent_to_https(server: Serving) -> None:
         assert answer.headers["Location"] == "https://tickets.example/reservations"
 
 
-def test_what_is_not_read_only_is_sent_on_as_it_is(server: Serving) -> None:
+def test_other_methods_are_redirected_with_308(server: Serving) -> None:
     for method, path in (("POST", "/reservations"), ("DELETE", "/reservations/x")):
         answer = ask(server, method, path, Host="tickets.example")
         assert answer.status == 308
@@ -98,7 +98,7 @@ def test_a_listed_origin_may_call_the_api(server: Serving) -> None:
     ("path", "origin"),
     [("/reservations", "https://evil.example"), ("/admin/login/", SHOP), ("/metrics", SHOP)],
 )
-def test_nobody_else_may(server: Serving, path: str, origin: str) -> None:
+def test_other_origins_may_not(server: Serving, path: str, origin: str) -> None:
     answer = ask(server, "GET", path, **HTTPS, Origin=origin)
     assert answer.headers["Access-Control-Allow-Origin"] is None
 

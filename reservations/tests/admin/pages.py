@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 EVENTS = "/admin/reservations/event/"
 RESERVATIONS = "/admin/reservations/reservation/"
@@ -21,6 +23,18 @@ def event_form(**values: Any) -> dict[str, Any]:
         "total_seats": "10",
         **values,
     }
+
+
+def page_of(pages: str, pk: object) -> str:
+    """Return the path of one row's page; ``pages`` is that of the list."""
+    return f"{pages}{pk}/change/"
+
+
+def statements(browser: Client, path: str) -> list[str]:
+    """Show a page, and return the SQL that it took."""
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(path).status_code == 200
+    return [query["sql"] for query in queries]
 
 
 def messages(answer: Any) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.test import Client
 
 from reservations.models import Event
-from reservations.tests.admin.pages import CHANGES, shown
+from reservations.tests.admin.pages import CHANGES, EVENTS, page_of, shown
 from reservations.tests.factories import EventFactory, reserve
 
 
@@ -29,7 +29,7 @@ def test_one_events_history_is_in_the_order_of_its_versions(boss: Client, event:
 def test_times_are_exact(boss: Client, event: Event) -> None:
     reserve(event)
     event.changes.update(at=datetime(2027, 1, 31, 20, 0, 5, tzinfo=UTC))
-    for page in (CHANGES, f"/admin/reservations/event/{event.pk}/change/"):
+    for page in (CHANGES, page_of(EVENTS, event.pk)):
         assert "31 Jan 2027, 20:00:05 UTC" in boss.get(page).content.decode()
 
 

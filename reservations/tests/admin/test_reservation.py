@@ -11,7 +11,14 @@ from django.test.utils import CaptureQueriesContext
 
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.admin.conftest import Login
-from reservations.tests.admin.pages import BOOKINGS, RESERVATIONS, cancel, messages, shown
+from reservations.tests.admin.pages import (
+    BOOKINGS,
+    RESERVATIONS,
+    cancel,
+    messages,
+    page_of,
+    shown,
+)
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, setting
 from reservations.tests.factories import EventFactory, book, hold, reserve
@@ -63,9 +70,7 @@ def test_the_days_of_a_range_are_included(boss: Client, event: Event) -> None:
 
 
 @pytest.mark.parametrize("typed", ["21.11.2026", "nonsense", "9999-12-31"])
-def test_a_day_that_is_none_shows_nothing_and_says_so(
-    boss: Client, event: Event, typed: str
-) -> None:
+def test_an_invalid_date_shows_nothing_and_says_so(boss: Client, event: Event, typed: str) -> None:
     reserve(event)
     answer = boss.get(f"{RESERVATIONS}?created_at_to={typed}&status__exact=confirmed")
     assert shown(answer) == []
@@ -83,7 +88,7 @@ def test_holds_are_found(boss: Client, event: Event) -> None:
     answer = boss.get(f"{RESERVATIONS}?status__exact=held")
     [row] = shown(answer)
     assert row.pk == held
-    for page in (answer, boss.get(f"{RESERVATIONS}{held}/change/")):
+    for page in (answer, boss.get(page_of(RESERVATIONS, held))):
         assert f"{row.expires_at:%-d %b %Y, %H:%M:%S} UTC" in page.content.decode()
 
 
@@ -99,14 +104,14 @@ def test_a_cancelled_hold_returns_its_seats(boss: Client, event: Event) -> None:
 def test_an_item_links_its_booking(boss: Client, event: Event) -> None:
     pk = book(event)
     item = Reservation.objects.get()
-    for page in (RESERVATIONS, f"{RESERVATIONS}{item.pk}/change/"):
-        assert f'href="{BOOKINGS}{pk}/change/"' in boss.get(page).content.decode()
+    for page in (RESERVATIONS, page_of(RESERVATIONS, item.pk)):
+        assert f'href="{page_of(BOOKINGS, pk)}"' in boss.get(page).content.decode()
 
 
 def part_of(booking: object, item: object) -> str:
     return (
         f"{item}: The reservation is part of a booking, which is cancelled whole: "
-        f'<a href="{BOOKINGS}{booking}/change/" class="text-link">{booking}</a>.'
+        f'<a href="{page_of(BOOKINGS, booking)}" class="text-link">{booking}</a>.'
     )
 
 
@@ -162,7 +167,7 @@ def test_a_cancel_returns_the_seats(boss: Client, event: Event) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_one_batch_outside_of_any_transaction(boss: Client, event: Event) -> None:
+def test_a_cancel_is_one_batch_in_one_transaction(boss: Client, event: Event) -> None:
     other = EventFactory.create()
     pks = [reserve(event), reserve(other), reserve(event)]
     with CaptureQueriesContext(connection) as queries:
@@ -178,7 +183,7 @@ def test_it_is_one_batch_outside_of_any_transaction(boss: Client, event: Event) 
     assert_inventory(other, available=10, version=2, reservations=0)
 
 
-def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
+def test_refusals_are_reported(boss: Client, event: Event) -> None:
     gone, live, nowhere = reserve(event, seats=2), reserve(event, seats=3), uuid4()
     cancel(boss, gone)
     # With a filter that hides what somebody else has cancelled in the meantime.
@@ -196,7 +201,7 @@ def test_what_was_refused_is_told(boss: Client, event: Event) -> None:
     assert_inventory(event, available=10, version=4, reservations=0)
 
 
-def test_many_refusals_are_summed_up(boss: Client, event: Event) -> None:
+def test_many_refusals_are_summarised(boss: Client, event: Event) -> None:
     answer = cancel(boss, *[uuid4() for _ in range(12)])
     told = messages(answer)
     assert len(told) == 11
@@ -204,7 +209,7 @@ def test_many_refusals_are_summed_up(boss: Client, event: Event) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_locked_event_is_told(boss: Client, event: Event) -> None:
+def test_a_locked_event_is_reported(boss: Client, event: Event) -> None:
     pk = reserve(event)
     with locked(event), setting("lock_timeout", "100ms"):
         answer = cancel(boss, pk)
@@ -233,7 +238,7 @@ def test_a_viewer_sees_no_action_and_cannot_post_one(login: Login, event: Event)
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
-def test_who_may_see_no_event_is_not_asked_for_one(login: Login, event: Event) -> None:
+def test_no_event_filter_without_the_permission(login: Login, event: Event) -> None:
     clerk = login("view_reservation")
     filters = [each.title for each in clerk.get(RESERVATIONS).context["cl"].filter_specs]
     assert filters == ["status", "created at"]

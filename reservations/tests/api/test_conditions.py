@@ -1,18 +1,17 @@
 """ETag, If-None-Match, If-Match and expectedVersion."""
 
-import json
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from reservations.models import Event
+from reservations.tests.api.client import RESERVATION, assert_invalid, post
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import EventFactory, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
-OK = {"partnerId": "abc-corp", "seats": 1}
 STALE = "Event was modified, read it again and retry"
 PATHS = ["/", "/reservations", "/api/v1/events/node-meetup-2025"]
 
@@ -54,16 +53,14 @@ def test_a_page_has_no_tag(event: Event, client: APIClient) -> None:
     assert (answer.status_code, answer.has_header("ETag")) == (200, False)
 
 
-def post(client: APIClient, match: str | None = None, **fields: Any) -> Any:
-    headers = {} if match is None else {"if-match": match}
-    body = json.dumps(OK | fields)
-    return client.post("/reservations", body, content_type="application/json", headers=headers)
+def reserve_if(client: APIClient, match: str | None = None, **fields: Any) -> Any:
+    return post(client, "/reservations", RESERVATION | fields, if_match=match)
 
 
 @pytest.mark.parametrize("match", ['"node-meetup-2025-1"', '"x", "node-meetup-2025-1"', "*"])
 def test_the_event_is_as_expected(event: Event, client: APIClient, match: str) -> None:
     reserve(event)
-    assert post(client, match).status_code == 201
+    assert reserve_if(client, match).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -82,7 +79,7 @@ def test_the_event_is_as_expected(event: Event, client: APIClient, match: str) -
 )
 def test_the_event_is_not_as_expected(event: Event, client: APIClient, match: str) -> None:
     reserve(event)
-    answer = post(client, match)
+    answer = reserve_if(client, match)
     assert (answer.status_code, answer.json()) == (
         412,
         {"error": STALE, "code": "version_conflict", "version": 1},
@@ -92,19 +89,19 @@ def test_the_event_is_not_as_expected(event: Event, client: APIClient, match: st
 
 def test_the_tag_is_of_the_event_that_is_named(event: Event, client: APIClient) -> None:
     other = EventFactory.create()
-    assert post(client, f'"{other.slug}-0"', eventId=other.slug).status_code == 201
-    assert post(client, '"node-meetup-2025-0"', eventId=other.slug).status_code == 412
-    assert post(client, '"none-0"', eventId="none").status_code == 404
+    assert reserve_if(client, f'"{other.slug}-0"', eventId=other.slug).status_code == 201
+    assert reserve_if(client, '"node-meetup-2025-0"', eventId=other.slug).status_code == 412
+    assert reserve_if(client, '"none-0"', eventId="none").status_code == 404
 
 
 def test_the_version_is_as_expected(event: Event, client: APIClient) -> None:
-    assert post(client, expectedVersion=0).status_code == 201
-    assert post(client, expectedVersion=1).status_code == 201
+    assert reserve_if(client, expectedVersion=0).status_code == 201
+    assert reserve_if(client, expectedVersion=1).status_code == 201
 
 
 @pytest.mark.parametrize("version", [-1, 1, 10**400])
 def test_the_version_is_not_as_expected(event: Event, client: APIClient, version: int) -> None:
-    answer = post(client, expectedVersion=version)
+    answer = reserve_if(client, expectedVersion=version)
     assert (answer.status_code, answer.json()) == (
         409,
         {"error": STALE, "code": "version_conflict", "version": 0},
@@ -114,24 +111,21 @@ def test_the_version_is_not_as_expected(event: Event, client: APIClient, version
 
 @pytest.mark.parametrize("version", ["0", 0.0, True, None, []])
 def test_a_version_is_an_integer(event: Event, client: APIClient, version: Any) -> None:
-    answer = post(client, expectedVersion=version)
-    assert (answer.status_code, answer.json()["details"]) == (
-        400,
-        [{"path": "expectedVersion", "message": "Expected version must be an integer"}],
-    )
+    answer = reserve_if(client, expectedVersion=version)
+    assert_invalid(answer, ("expectedVersion", "Expected version must be an integer"))
 
 
 def test_expired_holds_are_released_first(event: Event, client: APIClient) -> None:
     """Whoever read version 1 did not see that the hold would be over."""
     expire_hold(hold(event))
-    assert post(client, '"node-meetup-2025-1"').json()["version"] == 2
-    assert post(client, expectedVersion=2).status_code == 201
+    assert reserve_if(client, '"node-meetup-2025-1"').json()["version"] == 2
+    assert reserve_if(client, expectedVersion=2).status_code == 201
     expire_hold(hold(event))
-    answer = post(client, expectedVersion=4)
+    answer = reserve_if(client, expectedVersion=4)
     assert (answer.status_code, answer.json()["version"]) == (409, 5)
 
 
 def test_both_conditions(event: Event, client: APIClient) -> None:
-    assert post(client, '"node-meetup-2025-9"', expectedVersion=9).status_code == 412
-    assert post(client, '"node-meetup-2025-0"', expectedVersion=9).status_code == 409
-    assert post(client, '"node-meetup-2025-0"', expectedVersion=0).status_code == 201
+    assert reserve_if(client, '"node-meetup-2025-9"', expectedVersion=9).status_code == 412
+    assert reserve_if(client, '"node-meetup-2025-0"', expectedVersion=9).status_code == 409
+    assert reserve_if(client, '"node-meetup-2025-0"', expectedVersion=0).status_code == 201

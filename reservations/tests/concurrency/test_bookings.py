@@ -1,12 +1,11 @@
-"""Bookings, holds and keys with everybody at once."""
+"""Bookings, holds and idempotency keys, all at once."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Barrier
 from typing import Any
-from uuid import UUID
 
 import pytest
 from rest_framework.test import APIClient
@@ -17,47 +16,22 @@ from reservations.ledger.commands import Book
 from reservations.ledger.lock import lock_events
 from reservations.ledger.state import EventRow
 from reservations.models import Booking, Event, IdempotencyRecord, Reservation
-from reservations.tests.assertions import assert_inventory, assert_no_drift
+from reservations.tests.api.client import RESERVATION, post
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.concurrency.requests import (
+    cancel_booking,
+    confirm_reservation,
+    delete_reservation,
+    post_booking,
+    post_reservation,
+)
 from reservations.tests.concurrency.threads import run_together
-from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
+from reservations.tests.database import in_a_thread, locked, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, book, booking_of, expire_hold, hold
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_drift")]
 
 POOL = 6  # fewer than the pool's connections: all of them must wait for the lock at once
-
-
-@pytest.fixture(autouse=True)
-def proven(db: None) -> Iterator[None]:
-    """Whatever the race did, the history proves the figures."""
-    yield
-    assert_no_drift()
-
-
-def post_booking(*items: tuple[Event, int], **headers: str) -> int:
-    body = {
-        "customerEmail": "user@example.com",
-        "items": [{"eventId": event.slug, "quantity": seats} for event, seats in items],
-    }
-    answer = APIClient().post("/api/v1/bookings", body, format="json", headers=headers)
-    return int(answer.status_code)
-
-
-def cancel_booking(booking_id: UUID) -> int:
-    return int(APIClient().post(f"/api/v1/bookings/{booking_id}/cancel").status_code)
-
-
-def confirm(reservation_id: UUID) -> int:
-    return int(APIClient().post(f"/reservations/{reservation_id}/confirm").status_code)
-
-
-def delete(reservation_id: UUID) -> int:
-    return int(APIClient().delete(f"/reservations/{reservation_id}").status_code)
-
-
-def reserve(event: Event, seats: int) -> int:
-    body = {"eventId": event.slug, "partnerId": "p", "seats": seats}
-    return int(APIClient().post("/reservations", body, format="json").status_code)
 
 
 def test_opposite_orders_from_sixteen_threads(db: None) -> None:
@@ -137,7 +111,10 @@ def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
 def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
     for _ in range(5):
         held = hold(event, seats=2)
-        calls = [*[partial(confirm, held)] * 6, *[partial(delete, held)] * 6]
+        calls = [
+            *[partial(confirm_reservation, held)] * 6,
+            *[partial(delete_reservation, held)] * 6,
+        ]
         codes = run_together(calls)
         assert codes[6:].count(204) == 1
         assert set(codes[:6]) <= {200, 404}
@@ -146,34 +123,35 @@ def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
         assert (event.available_seats, event.held_seats, event.reservation_count) == (10, 0, 0)
 
 
-def test_confirm_against_expiry_against_cancel_against_buyers(event: Event) -> None:
+def test_confirm_against_cancel_against_buyers_of_an_expired_hold(event: Event) -> None:
     for _ in range(4):
         held = hold(event, seats=10)
         expire_hold(held)
         calls: list[Callable[[], int]] = [
-            *[partial(confirm, held)] * 4,
-            *[partial(delete, held)] * 4,
-            *[partial(reserve, event, 10)] * 8,
+            *[partial(confirm_reservation, held)] * 4,
+            *[partial(delete_reservation, held)] * 4,
+            *[partial(post_reservation, event, 10)] * 8,
         ]
         codes = run_together(calls)
         assert Counter(codes[:4]) == {409: 4}
         assert Counter(codes[4:8]) == {404: 4}
         assert Counter(codes[8:]) == {201: 1, 409: 7}
         assert Reservation.objects.get(pk=held).status == "expired"
-        assert delete(Reservation.objects.get(status="confirmed").pk) == 204
+        assert delete_reservation(Reservation.objects.get(status="confirmed").pk) == 204
 
 
 @pytest.mark.parametrize(
     ("left", "code", "available", "reservations"), [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)]
 )
-def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
+def test_whether_a_hold_has_ended_is_decided_after_the_lock(
     *, event: Event, group_commit: bool, left: str, code: int, available: int, reservations: int
 ) -> None:
-    """All confirm while somebody holds the lock; the hold ends before he lets go, or after."""
+    """All confirm while the event is locked; the hold ends before it is released, or after."""
     held = hold(event, seats=10)
-    with ThreadPoolExecutor(POOL) as pool, second_connection() as other:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
-        waiting = [pool.submit(in_a_thread, partial(confirm, held)) for _ in range(POOL)]
+    with ThreadPoolExecutor(POOL) as pool, locked(event) as other:
+        waiting = [
+            pool.submit(in_a_thread, partial(confirm_reservation, held)) for _ in range(POOL)
+        ]
         wait_for_a_waiter(1 if group_commit else POOL)
         other.execute(
             "UPDATE reservations_reservation SET expires_at = clock_timestamp() + %s::interval",
@@ -187,12 +165,7 @@ def test_what_all_who_waited_for_the_lock_are_told_depends_on_the_moment_after(
 
 def test_fifty_sends_of_one_key(event: Event) -> None:
     def send() -> tuple[int, bytes, str | None]:
-        answer = APIClient().post(
-            "/reservations",
-            {"partnerId": "p", "seats": 3},
-            format="json",
-            headers={"idempotency-key": "only-once"},
-        )
+        answer = post(APIClient(), "/reservations", RESERVATION, idempotency_key="only-once")
         return answer.status_code, answer.content, answer.get("Location")
 
     answers = run_together([send] * 50)
@@ -208,7 +181,7 @@ def test_keys_in_opposite_orders_over_opposite_events(db: None) -> None:
     first, second = EventFactory.create_batch(2, total_seats=30)
     orders = [(first, second), (second, first)] * 8
     calls = [
-        partial(post_booking, *((event, 1) for event in order), **{"idempotency-key": f"k{n % 4}"})
+        partial(post_booking, *((event, 1) for event in order), idempotency_key=f"k{n % 4}")
         for n, order in enumerate(orders)
     ]
     codes = Counter(run_together(calls))

@@ -2,40 +2,23 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from uuid import UUID
 
 import pytest
-from rest_framework.test import APIClient
 
 from reservations.errors import CapacityBelowSold
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent
 from reservations.models import Event
-from reservations.tests.assertions import assert_inventory, assert_no_drift
+from reservations.tests.assertions import assert_inventory
+from reservations.tests.concurrency.requests import delete_reservation, post_reservation
 from reservations.tests.concurrency.threads import run_together
 from reservations.tests.database import in_a_thread, locked, wait_for_a_waiter
 from reservations.tests.factories import EventFactory, reserve
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def proven(db: None) -> Iterator[None]:
-    """Whatever the race did, the history proves the figures."""
-    yield
-    assert_no_drift()
-
-
-def post(event: Event, seats: int) -> int:
-    body = {"eventId": event.slug, "partnerId": "abc-corp", "seats": seats}
-    return int(APIClient().post("/reservations", body, format="json").status_code)
-
-
-def delete(reservation_id: UUID) -> int:
-    return int(APIClient().delete(f"/reservations/{reservation_id}").status_code)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_drift")]
 
 
 def set_capacity(event: Event, seats: int) -> int:
@@ -47,16 +30,16 @@ def set_capacity(event: Event, seats: int) -> int:
 
 
 def test_sixty_buyers_for_ten_seats(event: Event) -> None:
-    codes = run_together([partial(post, event, 1) for _ in range(60)])
+    codes = run_together([partial(post_reservation, event, 1) for _ in range(60)])
     assert Counter(codes) == {201: 10, 409: 50}
     assert_inventory(event, available=0, version=10, reservations=10)
 
 
-def test_nobody_is_refused_who_would_fit_at_the_end(db: None) -> None:
+def test_only_requests_larger_than_what_is_left_are_refused(db: None) -> None:
     event = EventFactory.create(total_seats=50)
     draw = random.Random(7)
     sizes = [draw.choice([3, 5, 7, 9]) for _ in range(40)]
-    codes = run_together([partial(post, event, seats) for seats in sizes])
+    codes = run_together([partial(post_reservation, event, seats) for seats in sizes])
     sold = [seats for seats, code in zip(sizes, codes, strict=True) if code == 201]
     refused = [seats for seats, code in zip(sizes, codes, strict=True) if code == 409]
     assert len(sold) + len(refused) == len(sizes)
@@ -69,7 +52,7 @@ def test_nobody_is_refused_who_would_fit_at_the_end(db: None) -> None:
 def test_sixteen_cancels_of_one_reservation(event: Event) -> None:
     reserve(event, seats=5)
     doomed = reserve(event, seats=3)
-    codes = run_together([partial(delete, doomed) for _ in range(16)])
+    codes = run_together([partial(delete_reservation, doomed) for _ in range(16)])
     assert Counter(codes) == {204: 1, 404: 15}
     assert_inventory(event, available=5, version=3, reservations=1)
 
@@ -78,8 +61,8 @@ def test_reserve_against_cancel_against_capacity(db: None) -> None:
     event = EventFactory.create(total_seats=20)
     held = [reserve(event, seats=2) for _ in range(10)]
     calls: list[Callable[[], int]] = [
-        *[partial(post, event, 2)] * 16,
-        *[partial(delete, reservation_id) for reservation_id in held for _ in range(2)],
+        *[partial(post_reservation, event, 2)] * 16,
+        *[partial(delete_reservation, reservation_id) for reservation_id in held for _ in range(2)],
         *[partial(set_capacity, event, seats) for seats in (12, 16, 20, 24)],
     ]
     codes = run_together(calls)
@@ -98,9 +81,9 @@ def test_reserve_against_cancel_against_capacity(db: None) -> None:
 def test_a_locked_event_delays_no_other(db: None) -> None:
     held, free = EventFactory.create_batch(2, total_seats=5)
     with locked(held), ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(in_a_thread, partial(post, held, 1))
+        waiting = pool.submit(in_a_thread, partial(post_reservation, held, 1))
         wait_for_a_waiter()
-        assert post(free, 1) == 201
+        assert post_reservation(free, 1) == 201
         assert not waiting.done()
     assert waiting.result() in {201, 503}
     assert_inventory(free, available=4, version=1, reservations=1)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from django.db import connections
+from reservations.tests.database import in_a_thread
 
 T = TypeVar("T")
 
@@ -16,10 +16,7 @@ def run_together(calls: Sequence[Callable[[], T]]) -> list[T]:
 
     def run(call: Callable[[], T]) -> T:
         barrier.wait(timeout=30)
-        try:
-            return call()
-        finally:
-            connections.close_all()
+        return in_a_thread(call)
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result(timeout=60) for future in [pool.submit(run, call) for call in calls]]

@@ -1,20 +1,11 @@
-"""Fixtures for jobs and e-mails."""
+"""A mail server for the tests of jobs."""
 
 from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
 
-from reservations.tests.queued_jobs import clear_jobs
 from reservations.tests.smtp import MailServer
-
-
-@pytest.fixture
-def no_jobs(transactional_db: None) -> Iterator[None]:
-    """An empty queue, before and afterwards."""
-    clear_jobs()
-    yield
-    clear_jobs()
 
 
 @pytest.fixture

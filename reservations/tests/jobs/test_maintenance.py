@@ -1,4 +1,4 @@
-"""The jobs that come round by the clock."""
+"""The periodic jobs."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,23 +13,18 @@ from procrastinate.exceptions import AlreadyEnqueued
 from pytest_django import Settings
 
 from reservations.jobs import maintenance
-from reservations.ledger import submit
-from reservations.ledger.commands import Reserve
 from reservations.models import Event, IdempotencyRecord, Reservation
 from reservations.tests.database import locked, setting
-from reservations.tests.factories import EventFactory
-from reservations.tests.queued_jobs import book, jobs, make_due, queue, run_jobs
+from reservations.tests.factories import EventFactory, expire_hold, hold
+from reservations.tests.queued_jobs import jobs, make_due, queue, run_jobs, store_booking
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
 
 
-def hold(event: Event, *, expired: bool) -> Reservation:
-    """Hold two seats."""
-    command = Reserve(event=event.slug, partner="p", seats=2, actor="test", hold_seconds=60)
-    held = Reservation.objects.filter(pk=submit(command).id)
-    if expired:
-        held.update(expires_at=Now() - timedelta(seconds=1))
-    return held.get()
+def expired_hold(event: Event) -> Reservation:
+    held = hold(event, seats=2)
+    expire_hold(held)
+    return Reservation.objects.get(pk=held)
 
 
 def status(reservation: Reservation) -> str:
@@ -38,46 +33,49 @@ def status(reservation: Reservation) -> str:
 
 
 def test_expired_holds_are_released(event: Event) -> None:
-    over, open_ = hold(event, expired=True), hold(EventFactory.create(), expired=False)
+    over = expired_hold(event)
+    open_ = Reservation.objects.get(pk=hold(EventFactory.create()))
     maintenance.release_expired_holds(timestamp=0)
     assert (status(over), status(open_)) == ("expired", "held")
     event.refresh_from_db()
     assert (event.available_seats, event.held_seats) == (10, 0)
 
 
-def test_no_hold_costs_one_query(
+def test_no_expired_hold_costs_one_query(
     event: Event, django_assert_num_queries: Callable[[int], Any]
 ) -> None:
-    hold(event, expired=False)
+    hold(event)
     with django_assert_num_queries(1):
         maintenance.release_expired_holds(timestamp=0)
 
 
 def test_a_busy_event_does_not_stop_the_others(event: Event) -> None:
     before, after = EventFactory.create(slug="aaa"), EventFactory.create(slug="zzz")
-    holds = [hold(each, expired=True) for each in (before, event, after)]
+    holds = [expired_hold(each) for each in (before, event, after)]
     with locked(event), setting("lock_timeout", "50ms"):
         maintenance.release_expired_holds(timestamp=0)
     assert [status(each) for each in holds] == ["expired", "held", "expired"]
 
 
-def remember(key: str, *, hours: float) -> None:
+def store_record(key: str, *, hours: float) -> None:
     IdempotencyRecord.objects.create(
         scope="test", key=key, fingerprint="", created_at=Now() - timedelta(hours=hours)
     )
 
 
-def test_answers_are_forgotten_by_age(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_idempotency_records_are_deleted_by_age(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(maintenance, "_CHUNK", 2)
     settings.IDEMPOTENCY_RETENTION_HOURS = 30
     for number in range(5):
-        remember(f"old {number}", hours=30.1)
-    remember("young", hours=29.9)
+        store_record(f"old {number}", hours=30.1)
+    store_record("young", hours=29.9)
     maintenance.prune_idempotency_records(timestamp=0)
     assert [record.key for record in IdempotencyRecord.objects.all()] == ["young"]
 
 
-def take(*, heartbeat: str, queue_name: str = "mail") -> None:
+def let_a_worker_take(*, heartbeat: str, queue_name: str = "mail") -> None:
     """Let a worker have taken the only job of a queue, and be heard of that long ago."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -99,9 +97,9 @@ def rescue() -> None:
     run_jobs("maintenance")
 
 
-def test_the_job_of_a_dead_worker_is_done_after_all(event: Event, mailoutbox: list[Any]) -> None:
-    queue([book(event)])
-    take(heartbeat="31 s")
+def test_the_job_of_a_dead_worker_is_rescued(event: Event, mailoutbox: list[Any]) -> None:
+    queue([store_booking(event)])
+    let_a_worker_take(heartbeat="31 s")
     run_jobs()
     assert mailoutbox == []
     rescue()
@@ -110,34 +108,34 @@ def test_the_job_of_a_dead_worker_is_done_after_all(event: Event, mailoutbox: li
     assert len(mailoutbox) == 1
 
 
-def test_the_job_of_a_living_worker_is_left_to_it(event: Event) -> None:
-    queue([book(event)])
-    take(heartbeat="20 s")
+def test_the_job_of_a_running_worker_is_not_rescued(event: Event) -> None:
+    queue([store_booking(event)])
+    let_a_worker_take(heartbeat="20 s")
     rescue()
     assert [job.status for job in jobs()] == ["doing"]
 
 
 def test_a_job_that_kills_its_workers_is_given_up(event: Event) -> None:
-    queue([book(event)])
-    take(heartbeat="1 h")
+    queue([store_booking(event)])
+    let_a_worker_take(heartbeat="1 h")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET attempts = 10")
     rescue()
     assert [job.status for job in jobs()] == ["failed"]
 
 
-def test_upkeep_that_stalled_stands_in_nobodys_way() -> None:
+def test_a_stalled_maintenance_job_does_not_block_the_next() -> None:
     app.perform_import_paths()
     release = app.tasks["reservations.jobs.maintenance.release_expired_holds"]
     release.defer(timestamp=1)
-    take(heartbeat="1 h", queue_name="maintenance")
+    let_a_worker_take(heartbeat="1 h", queue_name="maintenance")
     release.configure(schedule_in={"hours": 1}).defer(timestamp=2)
     rescue()
     assert [job.status for job in jobs("maintenance")] == ["todo"]
 
 
-def test_what_failed_is_kept_for_thirty_days(event: Event) -> None:
-    queue([book(event), book(event)])
+def test_failed_jobs_are_kept_for_thirty_days(event: Event) -> None:
+    queue([store_booking(event), store_booking(event)])
     young, old = (job.pk for job in jobs())
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET status = 'failed'")

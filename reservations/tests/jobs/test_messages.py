@@ -9,7 +9,7 @@ from pytest_django import Settings
 from reservations.jobs.messages import compose, render
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.factories import EventFactory
-from reservations.tests.queued_jobs import EMAIL, book
+from reservations.tests.queued_jobs import EMAIL, store_booking
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ def booking() -> Booking:
         venue='Hall "5" <i>',
         starts_at=datetime(2026, 12, 24, 19, 30, tzinfo=UTC),
     )
-    booking = book(one, seats=2)
+    booking = store_booking(one, seats=2)
     other = EventFactory.create(name="Node.js\r\nBcc: x@y.example")
     Reservation.objects.create(event=other, booking=booking, seats=1, status="confirmed")
     return booking
@@ -88,11 +88,11 @@ def test_the_headers(booking: Booking, settings: Settings) -> None:
 )
 def test_a_name_that_no_header_may_have(event: Event, name: str, shown: str) -> None:
     Event.objects.update(name=name, venue=name)
-    message = render(book(event, seats=1), kind="booked")
+    message = render(store_booking(event, seats=1), kind="booked")
     assert message.subject == f"Your tickets: {shown}"
     assert "\nBcc" not in message.text
 
 
 def test_an_event_with_a_name_alone(event: Event) -> None:
-    booking = book(event, seats=1)
+    booking = store_booking(event, seats=1)
     assert "1 ticket - Node.js Meet-up\n\n1 ticket in all" in render(booking, kind="booked").text

@@ -44,16 +44,12 @@ from reservations.tests.database import (
     verbs,
     wait_for_a_waiter,
 )
-from reservations.tests.factories import EventFactory, booking_of, reserve
+from reservations.tests.factories import EventFactory, booking_of, reservation_of, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def buy(event: Event, seats: int = 1) -> Reserve:
-    return Reserve(event=event.slug, partner="abc-corp", seats=seats, actor="test")
-
-
-def test_decides_under_the_lock_of_the_event_and_of_no_other(
+def test_only_the_events_named_are_locked_at_the_decision(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other_event = EventFactory.create()
@@ -77,11 +73,11 @@ def test_decides_under_the_lock_of_the_event_and_of_no_other(
     assert free == [False, True]
 
 
-def test_locks_in_id_order_whatever_the_order_of_the_commands(db: None) -> None:
+def test_events_are_locked_in_the_order_of_their_ids(db: None) -> None:
     first, second = EventFactory.create_batch(2)
     with ThreadPoolExecutor(1) as pool, second_connection() as other:
         with locked(first):
-            batch = [buy(second), buy(first)]
+            batch = [reservation_of(second), reservation_of(first)]
             waiting = pool.submit(in_a_thread, partial(execute_batch, batch))
             wait_for_a_waiter()
             # It waits for the first, so it must not have locked the second yet.
@@ -92,12 +88,11 @@ def test_locks_in_id_order_whatever_the_order_of_the_commands(db: None) -> None:
         assert [type(outcome) for outcome in waiting.result(timeout=30)] == [Reserved, Reserved]
 
 
-def test_reads_after_the_lock_what_others_committed_while_it_waited(event: Event) -> None:
+def test_what_others_commit_before_the_lock_is_seen(event: Event) -> None:
     """A cancel that waits behind another of the same reservation must not see it as confirmed."""
     doomed = reserve(event, seats=4)
     cancel = partial(submit, Cancel(reservation_id=doomed, actor="test"))
-    with second_connection() as other:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+    with locked(event) as other:
         other.execute(
             "UPDATE reservations_reservation SET status = 'cancelled' WHERE id = %s", [doomed]
         )
@@ -109,18 +104,17 @@ def test_reads_after_the_lock_what_others_committed_while_it_waited(event: Event
                 waiting.result(timeout=30)
 
 
-def test_what_is_made_while_a_batch_waits_at_events_it_has_not_locked_is_not_there(
+def test_rows_made_since_at_unlocked_events_are_ignored(
     event: Event,
 ) -> None:
-    """Its event was not known when the locks were chosen: to touch it would be without a lock."""
-    elsewhere, made_elsewhere = EventFactory.create(), buy(EventFactory.create())
+    """Their events were not known when the locks were chosen: no row changes without a lock."""
+    elsewhere, made_elsewhere = EventFactory.create(), reservation_of(EventFactory.create())
     made_here = booking_of(event, elsewhere)
-    with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+    with locked(event) as other, ThreadPoolExecutor(1) as pool:
         batch: list[Command] = [
             Cancel(reservation_id=made_elsewhere.reservation_id, actor="test"),
             CancelBooking(booking_id=made_here.booking_id, actor="test"),
-            buy(event),
+            reservation_of(event),
         ]
         waiting = pool.submit(in_a_thread, partial(submit_batch, batch))
         wait_for_a_waiter()
@@ -149,7 +143,7 @@ def insert_booking(other: psycopg.Connection, booking: Book) -> None:
 
 
 def test_a_sale_and_its_confirmation_in_one_batch(event: Event) -> None:
-    bought, held = buy(event), replace(buy(event), hold_seconds=60)
+    bought, held = reservation_of(event), replace(reservation_of(event), hold_seconds=60)
     outcomes = execute_batch(
         [
             bought,
@@ -170,16 +164,16 @@ def test_a_sale_and_its_confirmation_in_one_batch(event: Event) -> None:
 
 
 def test_a_batch_decides_in_order_and_answers_each(event: Event) -> None:
-    sold, doomed = buy(event, 4), reserve(event, seats=4)
+    sold, doomed = reservation_of(event, 4), reserve(event, seats=4)
     version = 1
     outcomes = execute_batch(
         [
             sold,
-            buy(event, 3),
+            reservation_of(event, 3),
             Cancel(reservation_id=doomed, actor="test"),
-            buy(event, 6),
+            reservation_of(event, 6),
             Cancel(reservation_id=sold.reservation_id, actor="test"),
-            Reserve(event="none", partner="p", seats=1, actor="test"),
+            reservation_of("none"),
             EditEvent(event=event.slug, edits={"total_seats": 6, "venue": "Hall"}, actor="test"),
         ]
     )
@@ -205,7 +199,7 @@ def test_a_refused_command_writes_nothing(event: Event) -> None:
 @pytest.mark.parametrize("buyers", [1, 3])
 def test_statements_do_not_grow_with_the_batch(event: Event, buyers: int) -> None:
     with CaptureQueriesContext(connection) as queries:
-        execute_batch([buy(event) for _ in range(buyers)])
+        execute_batch([reservation_of(event) for _ in range(buyers)])
     assert verbs(queries) == SALE
 
 
@@ -223,14 +217,14 @@ def test_every_change_is_a_row(event: Event) -> None:
 
 def test_a_lock_that_is_not_granted_in_time_is_busy(event: Event) -> None:
     with locked(event), setting("lock_timeout", "100ms"), pytest.raises(Busy):
-        execute_batch([buy(event)])
+        execute_batch([reservation_of(event)])
     assert_inventory(event, available=10, version=0, reservations=0)
     reserve(event)
 
 
 def test_a_statement_that_takes_too_long_is_busy(event: Event) -> None:
     with locked(event), setting("statement_timeout", "100ms"), pytest.raises(Busy):
-        execute_batch([buy(event)])
+        execute_batch([reservation_of(event)])
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
@@ -247,24 +241,24 @@ def test_requests_wait_no_longer_than_the_settings_say(event: Event) -> None:
         assert cursor.fetchone() == (lock, statement, statement, "read committed")
 
 
-def test_a_connection_that_was_ended_is_busy_and_then_replaced(event: Event) -> None:
+def test_a_terminated_connection_is_busy_and_then_replaced(event: Event) -> None:
     with second_connection() as other, connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         other.execute("SELECT pg_terminate_backend(%s, 5000)", cursor.fetchone())
     with pytest.raises(Busy):
-        execute_batch([buy(event)])
-    execute_batch([buy(event)])
+        execute_batch([reservation_of(event)])
+    execute_batch([reservation_of(event)])
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
-def test_refuses_to_take_part_in_a_transaction_it_cannot_see_the_end_of(event: Event) -> None:
+def test_a_command_inside_a_transaction_is_refused(event: Event) -> None:
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         reserve(event)
 
 
-def test_ids_that_name_nothing(event: Event) -> None:
+def test_unknown_ids_are_refused(event: Event) -> None:
     for slug in ("none", "", "nul\0", "\ud800", "x" * 10_000, "ä"):
         with pytest.raises(EventNotFound):
-            submit(Reserve(event=slug, partner="p", seats=1, actor="test"))
+            submit(reservation_of(slug))
     with pytest.raises(ReservationNotFound):
         submit(Cancel(reservation_id=uuid4(), actor="test"))

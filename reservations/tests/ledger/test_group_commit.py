@@ -1,7 +1,6 @@
 """Commands that arrive together, on a real database: one transaction, and each its own outcome."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,22 +20,19 @@ from reservations.errors import (
 from reservations.idempotency.key import IdempotencyKey
 from reservations.idempotency.store import refuse_reuse
 from reservations.ledger import group_commit, submit
-from reservations.ledger.commands import Cancel, Command, CommandOf, Confirm, Reserve
+from reservations.ledger.commands import Cancel, Command, CommandOf, Confirm
 from reservations.ledger.execute import execute_batch
 from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
-from reservations.tests.factories import EventFactory, booking_of, hold, reserve
+from reservations.tests.factories import EventFactory, booking_of, hold, reservation_of, reserve
 from reservations.tests.ledger.proxy import Proxy
+from reservations.tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Batches = list[list[Command]]
-
-
-def buy(event: Event, seats: int = 1, partner: str = "abc-corp") -> Reserve:
-    return Reserve(event=event.slug, partner=partner, seats=seats, actor="test")
 
 
 def outcome_of(command: Command) -> Outcome | Exception:
@@ -46,12 +42,6 @@ def outcome_of(command: Command) -> Outcome | Exception:
         return submit(cast("CommandOf[Outcome]", command))
     except Exception as error:
         return error
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(32) as pool:
-        yield pool
 
 
 @pytest.fixture
@@ -76,18 +66,16 @@ class Buyers:
     def submit(self, *commands: Command) -> list[Future[Outcome | Exception]]:
         """Let the first lead, and the others wait behind it, in their order."""
         calls = []
-        for waiting, command in enumerate(commands):
+        for ahead, command in enumerate(commands):
             calls.append(self._pool.submit(in_a_thread, partial(outcome_of, command)))
-            if waiting == 0:
+            if ahead == 0:
                 wait_for_a_waiter()
-            self._wait_for(waiting)
+            self._wait_for(ahead)
         return calls
 
     def _wait_for(self, waiting: int) -> None:
-        deadline = time.monotonic() + 30
-        while len(group_commit._batcher._queues.get(self._event.slug, ())) != waiting:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+        queues = group_commit._batcher._queues
+        wait_until(lambda: len(queues.get(self._event.slug, ())) == waiting)
 
 
 @pytest.fixture
@@ -102,15 +90,15 @@ def results(calls: Sequence[Future[Any]]) -> list[Any]:
 def test_each_has_its_own_outcome_of_one_transaction(
     event: Event, buyers: Buyers, batches: Batches
 ) -> None:
-    bought, doomed = buy(event, 4), reserve(event)
+    bought, doomed = reservation_of(event, 4), reserve(event)
     batches.clear()
     commands: list[Command] = [
         bought,
-        buy(event, 3),
+        reservation_of(event, 3),
         Cancel(reservation_id=doomed, actor="test"),
-        buy(event, 4),
+        reservation_of(event, 4),
         Cancel(reservation_id=doomed, actor="test"),
-        buy(event, 3),
+        reservation_of(event, 3),
     ]
     with locked(event):
         calls = buyers.submit(*commands)
@@ -132,24 +120,26 @@ def test_each_has_its_own_outcome_of_one_transaction(
 
 
 @pytest.mark.parametrize("keyed", [False, True])
-def test_who_waits_holds_no_connection(event: Event, buyers: Buyers, keyed: bool) -> None:
+def test_waiting_callers_use_no_connection(event: Event, buyers: Buyers, keyed: bool) -> None:
     keys = [
         IdempotencyKey(scope="s", key=str(n), fingerprint="f") if keyed else None for n in range(10)
     ]
     with locked(event):
-        calls = buyers.submit(*[replace(buy(event), idempotency_key=key) for key in keys])
+        calls = buyers.submit(
+            *[replace(reservation_of(event), idempotency_key=key) for key in keys]
+        )
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         in_use = stats["pool_size"] - stats["pool_available"]
         assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)  # the leader's, and ours
     assert {type(outcome) for outcome in results(calls)} == {Reserved}
 
 
-def test_a_command_that_the_database_refuses_hurts_only_itself(
+def test_a_command_that_the_database_refuses_fails_alone(
     event: Event, buyers: Buyers, batches: Batches
 ) -> None:
     """The rules would not let it come that far."""
-    bad = buy(event, partner="x" * 101)
-    commands = [buy(event), buy(event, 2), bad, buy(event, 3)]
+    bad = reservation_of(event, partner="x" * 101)
+    commands = [reservation_of(event), reservation_of(event, 2), bad, reservation_of(event, 3)]
     with locked(event):
         calls = buyers.submit(*commands)
     outcomes = results(calls)
@@ -158,29 +148,29 @@ def test_a_command_that_the_database_refuses_hurts_only_itself(
     assert_inventory(event, available=4, version=3, reservations=3)
 
 
-def test_a_lock_that_is_not_granted_in_time_answers_the_whole_batch_once(
+def test_a_lock_timeout_answers_the_whole_batch_once(
     event: Event, buyers: Buyers, batches: Batches
 ) -> None:
     with setting("lock_timeout", "1s"), locked(event):
-        calls = buyers.submit(*[buy(event) for _ in range(5)])
+        calls = buyers.submit(*[reservation_of(event) for _ in range(5)])
         assert {type(outcome) for outcome in results(calls)} == {Busy}
     assert [len(batch) for batch in batches] == [1, 4]
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-def test_no_connection_to_be_had_answers_all_who_wait(
+def test_without_a_connection_the_answer_is_busy(
     event: Event, proxy: Proxy, batches: Batches
 ) -> None:
     proxy.pool_timeout(0.3)
     proxy.down()
-    assert isinstance(outcome_of(buy(event)), Busy)
+    assert isinstance(outcome_of(reservation_of(event)), Busy)
     assert batches == []
     proxy.up()
-    assert isinstance(outcome_of(buy(event)), Reserved)
+    assert isinstance(outcome_of(reservation_of(event)), Reserved)
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
-def test_a_commit_without_an_answer_is_looked_for_once_for_all(
+def test_an_unanswered_commit_is_looked_up_once_for_all(
     event: Event,
     proxy: Proxy,
     buyers: Buyers,
@@ -197,7 +187,7 @@ def test_a_commit_without_an_answer_is_looked_for_once_for_all(
 
     monkeypatch.setattr(group_commit, "execute_batch", cut_the_second)
     with locked(event):
-        calls = buyers.submit(*[buy(event) for _ in range(4)])
+        calls = buyers.submit(*[reservation_of(event) for _ in range(4)])
     first, *others = results(calls)
     assert isinstance(first, Reserved)
     assert {type(outcome) for outcome in others} == {Reserved if forward else Busy}
@@ -206,12 +196,10 @@ def test_a_commit_without_an_answer_is_looked_for_once_for_all(
     assert_inventory(event, available=10 - sold, version=sold, reservations=sold)
 
 
-def test_nobody_is_told_anything_for_sure_if_the_database_is_gone_for_good(
-    event: Event, proxy: Proxy
-) -> None:
+def test_without_the_database_the_outcome_is_unknown(event: Event, proxy: Proxy) -> None:
     proxy.pool_timeout(0.3)
     proxy.cut_at_commit(forward=True, and_stay_down=True)
-    assert isinstance(outcome_of(buy(event)), OutcomeUnknown)
+    assert isinstance(outcome_of(reservation_of(event)), OutcomeUnknown)
     proxy.up()
     assert_inventory(event, available=9, version=1, reservations=1)
 
@@ -241,7 +229,7 @@ def test_bookings_of_several_events_wait_for_no_queue_of_one(
 ) -> None:
     first, second = EventFactory.create_batch(2)
     with locked(event):
-        waiting = pool.submit(in_a_thread, partial(outcome_of, buy(event)))
+        waiting = pool.submit(in_a_thread, partial(outcome_of, reservation_of(event)))
         wait_for_a_waiter()
         submit(booking_of(first, second))
         submit(booking_of(first))
@@ -251,7 +239,5 @@ def test_bookings_of_several_events_wait_for_no_queue_of_one(
 def test_a_queue_is_gone_with_its_last_caller(event: Event) -> None:
     reserve(event)
     for number in range(3):
-        assert outcome_of(
-            Reserve(event=f"none-{number}", partner="p", seats=1, actor="test")
-        ) == EventNotFound(f"none-{number}")
+        assert outcome_of(reservation_of(f"none-{number}")) == EventNotFound(f"none-{number}")
     assert group_commit._batcher._queues == {}

@@ -26,39 +26,46 @@ from reservations.ledger.commands import Cancel, CancelBooking, Command, Confirm
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.database import in_a_thread, second_connection, wait_for_a_waiter
-from reservations.tests.factories import book, booking_of, expire_hold, hold, reserve
+from reservations.tests.database import in_a_thread, locked, second_connection, wait_for_a_waiter
+from reservations.tests.factories import (
+    book,
+    booking_of,
+    expire_hold,
+    hold,
+    reservation_of,
+    reserve,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KEY = IdempotencyKey(scope="s", key="k", fingerprint="f")
 
 
-def buy(event: Event, seats: int = 4, key: IdempotencyKey | None = KEY) -> Reserve:
-    return Reserve(event=event.slug, partner="p", seats=seats, actor="test", idempotency_key=key)
+def keyed(event: Event, seats: int = 4, key: IdempotencyKey = KEY) -> Reserve:
+    return reservation_of(event, seats, idempotency_key=key)
 
 
 def test_one_effect_and_the_same_outcome(event: Event) -> None:
-    first, again = submit(buy(event)), submit(buy(event))
+    first, again = submit(keyed(event)), submit(keyed(event))
     assert again == first
     assert (first.replayed, again.replayed) == (False, True)
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
 def test_every_final_outcome_is_remembered(event: Event) -> None:
-    held, lapsed = hold(event, seats=1), hold(event, seats=1)
-    expire_hold(lapsed)
+    held, expired = hold(event, seats=1), hold(event, seats=1)
+    expire_hold(expired)
     booking, doomed = book((event, 1)), reserve(event)
     finals: list[Command] = [
-        buy(event, 2),
+        keyed(event, 2),
         Confirm(reservation_id=held, actor="test"),
         booking_of((event, 1)),
         CancelBooking(booking_id=booking, actor="test"),
         Cancel(reservation_id=doomed, actor="test"),
         EditEvent(event=event.slug, edits={"name": "Another"}, actor="test"),
-        buy(event, 9),
+        keyed(event, 9),
         booking_of((event, 9)),
-        Confirm(reservation_id=lapsed, actor="test"),
+        Confirm(reservation_id=expired, actor="test"),
         CancelBooking(booking_id=booking, actor="test"),
     ]
     commands = [
@@ -81,25 +88,25 @@ def test_every_final_outcome_is_remembered(event: Event) -> None:
     assert_no_drift()
 
 
-def test_what_a_moment_can_change_is_decided_again(event: Event) -> None:
-    unknown = replace(buy(event), event="none")
-    stale = replace(buy(event), expected_version=7)
+def test_an_outcome_that_is_not_final_is_decided_again(event: Event) -> None:
+    unknown = replace(keyed(event), event="none")
+    stale = replace(keyed(event), expected_version=7)
     assert submit_batch([unknown, stale]) == [EventNotFound("none"), VersionConflict(0)]
     assert not IdempotencyRecord.objects.exists()
-    assert submit(buy(event)).replayed is False
+    assert submit(keyed(event)).replayed is False
 
 
 def test_another_request_with_the_same_key_is_refused(event: Event) -> None:
-    submit(buy(event))
+    submit(keyed(event))
     with pytest.raises(IdempotencyKeyReused):
-        submit(buy(event, key=replace(KEY, fingerprint="g")))
-    assert submit(buy(event, 1, key=replace(KEY, scope="t"))).seats == 1
+        submit(keyed(event, key=replace(KEY, fingerprint="g")))
+    assert submit(keyed(event, 1, key=replace(KEY, scope="t"))).seats == 1
     assert_inventory(event, available=5, version=2, reservations=2)
 
 
 def test_two_equal_keys_in_one_transaction(event: Event) -> None:
     first, again, other = submit_batch(
-        [buy(event), buy(event), buy(event, key=replace(KEY, fingerprint="g"))]
+        [keyed(event), keyed(event), keyed(event, key=replace(KEY, fingerprint="g"))]
     )
     assert isinstance(first, Reserved)
     assert isinstance(again, Reserved)
@@ -109,49 +116,50 @@ def test_two_equal_keys_in_one_transaction(event: Event) -> None:
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def test_a_key_that_was_given_up_in_the_same_transaction_is_free(event: Event) -> None:
-    stale = replace(buy(event), expected_version=7, idempotency_key=replace(KEY, fingerprint="g"))
-    refused, sold = submit_batch([stale, buy(event)])
+def test_a_key_released_in_the_same_transaction_is_free(event: Event) -> None:
+    stale = replace(keyed(event), expected_version=7, idempotency_key=replace(KEY, fingerprint="g"))
+    refused, sold = submit_batch([stale, keyed(event)])
     assert refused == VersionConflict(0)
-    assert submit(buy(event)) == sold
+    assert submit(keyed(event)) == sold
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def test_a_refusal_keeps_its_record_and_the_expiries_it_made(event: Event) -> None:
+def test_a_refusal_is_stored_and_releases_expired_holds(event: Event) -> None:
     expire_hold(hold(event, seats=3))
     with pytest.raises(NotEnoughSeats):
-        submit(buy(event, 11))
+        submit(keyed(event, 11))
     assert_inventory(event, available=10, version=2, reservations=0)
     with pytest.raises(NotEnoughSeats) as again:
-        submit(buy(event, 11))
+        submit(keyed(event, 11))
     assert (again.value.available_seats, again.value.replayed) == (10, True)
 
 
 def test_a_remembered_outcome_locks_nothing(event: Event) -> None:
-    submit(buy(event))
-    with CaptureQueriesContext(connection) as queries:
-        submit(buy(event))
-    assert not [query for query in queries if "FOR NO KEY UPDATE" in query["sql"]]
+    submit(keyed(event))
+    with locked(event):
+        assert submit(keyed(event)).replayed
 
 
-def test_commands_without_a_key_ask_nothing_about_keys(event: Event) -> None:
-    with CaptureQueriesContext(connection) as queries:
+def test_commands_without_a_key_do_not_query_keys(event: Event) -> None:
+    with second_connection() as other:
+        other.execute("LOCK TABLE reservations_idempotencyrecord")
         reserve(event)
-    assert not [query for query in queries if "idempotency" in query["sql"]]
 
 
-def test_the_second_waits_for_the_first_and_takes_its_place_if_it_fails(event: Event) -> None:
-    """The first transaction has claimed the key and crashes before it commits."""
+def test_the_second_waits_and_replaces_a_first_that_fails(event: Event) -> None:
+    """The first transaction has stored the key and fails before it commits."""
     with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        insert_claim(other)
-        waiting = pool.submit(in_a_thread, partial(submit, buy(event)))
+        insert_key(other)
+        waiting = pool.submit(in_a_thread, partial(submit, keyed(event)))
         wait_for_a_waiter()
+        # It waits for the key, so it must not have locked the event yet.
+        other.execute("SELECT FROM reservations_event WHERE id = %s FOR UPDATE NOWAIT", [event.pk])
         other.rollback()
         assert waiting.result(timeout=30).replayed is False
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def insert_claim(other: psycopg.Connection) -> None:
+def insert_key(other: psycopg.Connection) -> None:
     other.execute(
         "INSERT INTO reservations_idempotencyrecord (id, scope, key, fingerprint)"
         " VALUES (%s, %s, %s, %s)",
@@ -159,9 +167,11 @@ def insert_claim(other: psycopg.Connection) -> None:
     )
 
 
-def test_keys_are_claimed_before_any_event_is_locked(event: Event) -> None:
+def test_keys_are_inserted_in_order_before_events_are_locked(event: Event) -> None:
     with CaptureQueriesContext(connection) as queries:
-        submit_batch([buy(event, 1, replace(KEY, key=key)) for key in ("key-b", "key-c", "key-a")])
+        submit_batch(
+            [keyed(event, 1, replace(KEY, key=key)) for key in ("key-b", "key-c", "key-a")]
+        )
     statements = [query["sql"] for query in queries]
     assert statements[1].startswith('INSERT INTO "reservations_idempotencyrecord"')
     assert re.findall(r"key-\w", statements[1]) == ["key-a", "key-b", "key-c"]

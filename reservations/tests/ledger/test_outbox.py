@@ -19,8 +19,7 @@ from reservations.ledger.outcomes import BookingCancelled, Outcome, Reserved
 from reservations.models import Event
 from reservations.tests.database import second_connection, setting
 from reservations.tests.factories import booking_of, reserve
-from reservations.tests.jobs.conftest import no_jobs  # noqa: F401 (a fixture)
-from reservations.tests.queued_jobs import EMAIL, book, booked, jobs
+from reservations.tests.queued_jobs import EMAIL, booked, jobs, store_booking
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
 
@@ -35,8 +34,8 @@ def test_the_ledger_queues_what_it_commits_once(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One e-mail for a booking and one for its end; none for a repeat, a refusal or a rollback."""
-    retry = IdempotencyKey(scope="s", key="k", fingerprint="f")
-    command = replace(booking_of(event), idempotency_key=retry)
+    key = IdempotencyKey(scope="s", key="k", fingerprint="f")
+    command = replace(booking_of(event), idempotency_key=key)
     for _ in range(2):
         submit(command)
     assert kinds() == ["booked"]
@@ -60,7 +59,7 @@ def queue_then_crash(outcomes: Sequence[Outcome | Refusal]) -> None:
 def test_three_bookings_are_queued_in_one_statement(
     event: Event, django_assert_num_queries: NumQueries
 ) -> None:
-    outcomes = [booked(book(event)) for _ in range(3)]
+    outcomes = [booked(store_booking(event)) for _ in range(3)]
     with transaction.atomic(), django_assert_num_queries(1):
         queue_mails(outcomes)
     assert [(job.task_name, job.status, job.args) for job in jobs()] == [
@@ -73,14 +72,14 @@ def test_three_bookings_are_queued_in_one_statement(
     ]
 
 
-def test_the_job_is_there(event: Event) -> None:
-    queue_mails([booked(book(event))])
+def test_the_queued_task_exists(event: Event) -> None:
+    queue_mails([booked(store_booking(event))])
     app.perform_import_paths()
     assert jobs()[0].task_name in app.tasks
 
 
-def test_a_cancelled_booking(event: Event) -> None:
-    outcome = booked(book(event))
+def test_a_cancelled_booking_is_queued(event: Event) -> None:
+    outcome = booked(store_booking(event))
     cancelled = BookingCancelled(
         outcome.id, outcome.customer_email, outcome.created_at, outcome.items
     )
@@ -88,8 +87,8 @@ def test_a_cancelled_booking(event: Event) -> None:
     assert [job.args["kind"] for job in jobs()] == ["cancelled"]
 
 
-def test_nothing_to_send_costs_nothing(event: Event, django_assert_num_queries: NumQueries) -> None:
-    outcome = booked(book(event))
+def test_no_mail_costs_no_query(event: Event, django_assert_num_queries: NumQueries) -> None:
+    outcome = booked(store_booking(event))
     silent: list[Outcome | Busy] = [
         replace(outcome, replayed=True),
         replace(outcome, customer_email=""),
@@ -102,7 +101,7 @@ def test_nothing_to_send_costs_nothing(event: Event, django_assert_num_queries: 
 
 
 def test_a_transaction_that_is_rolled_back_queues_nothing(event: Event) -> None:
-    outcome = booked(book(event))
+    outcome = booked(store_booking(event))
     with transaction.atomic():
         queue_mails([outcome])
         assert len(jobs()) == 1
@@ -110,8 +109,8 @@ def test_a_transaction_that_is_rolled_back_queues_nothing(event: Event) -> None:
     assert jobs() == []
 
 
-def test_it_is_the_ledgers_transaction_in_a_worker_too(event: Event) -> None:
-    outcome = booked(book(event))
+def test_a_worker_queues_in_the_ledgers_transaction_too(event: Event) -> None:
+    outcome = booked(store_booking(event))
     workers = PsycopgConnector(kwargs=connector_params())
     with app.replace_connector(workers), transaction.atomic():
         queue_mails([outcome])
@@ -120,12 +119,13 @@ def test_it_is_the_ledgers_transaction_in_a_worker_too(event: Event) -> None:
 
 
 def test_a_job_does_not_say_who_booked(event: Event) -> None:
-    queue_mails([booked(book(event))])
-    assert EMAIL.lower() not in str([vars(job) for job in jobs()]).lower()
+    queue_mails([booked(store_booking(event))])
+    [job] = jobs()
+    assert EMAIL.lower() not in str(vars(job)).lower()
 
 
-def test_a_database_that_fails_is_told_like_by_any_other_statement(event: Event) -> None:
-    outcome = booked(book(event))
+def test_a_database_failure_is_raised_as_djangos_error(event: Event) -> None:
+    outcome = booked(store_booking(event))
     with second_connection() as other, setting("lock_timeout", "50ms"):
         other.execute("LOCK TABLE procrastinate_jobs")
         with pytest.raises(OperationalError):

@@ -1,4 +1,4 @@
-"""The rules, as pure functions: any sequence of commands keeps the books true."""
+"""The rules, as pure functions: after any sequence of commands the figures agree."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -131,7 +131,7 @@ def of(state: State, slug: str, status: str) -> list[ReservationRow]:
 
 
 def history(state: State, slug: str) -> list[tuple[Any, ...]]:
-    """Return the changes of an event, once they are proven to lead to its figures."""
+    """Return the changes of an event; check that they lead to its figures."""
     event = event_of(state, slug)
     entries = [entry for entry in state.changes.values() if entry.event_id == event.id]
     assert [entry.version for entry in entries] == list(range(1, event.version + 1))
@@ -160,7 +160,9 @@ def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> C
     st.integers(0, 20),
     st.lists(commands | st.sampled_from(["a", "b"]), max_size=60),
 )
-def test_any_sequence_keeps_the_books(a: int, b: int, sequence: list[Command | str]) -> None:
+def test_after_any_sequence_the_figures_agree(
+    a: int, b: int, sequence: list[Command | str]
+) -> None:
     state = on_sale(a, b)
     ids, booking_ids = iter(IDS), iter(BOOKING_IDS)
     for drawn in sequence:
@@ -254,29 +256,29 @@ def hold(event: str, seats: int, reservation_id: UUID) -> Reserve:
 
 def test_holds() -> None:
     state = on_sale(10)
-    kept, lapsed, dropped = IDS[:3]
+    kept, expired, cancelled = IDS[:3]
     minute = NOW + timedelta(seconds=60)
     assert outcomes_of(
         state,
         [
             hold("a", 4, kept),
-            hold("a", 3, lapsed),
-            hold("a", 2, dropped),
+            hold("a", 3, expired),
+            hold("a", 2, cancelled),
             hold("a", 2, IDS[3]),
             Confirm(reservation_id=kept, actor="t"),
             Confirm(reservation_id=kept, actor="t"),
-            Cancel(reservation_id=dropped, actor="t"),
-            Confirm(reservation_id=dropped, actor="t"),
+            Cancel(reservation_id=cancelled, actor="t"),
+            Confirm(reservation_id=cancelled, actor="t"),
             EditEvent(event="a", edits={"total_seats": 6}, actor="t"),
         ],
     ) == [
         Reserved(kept, 4, "held", minute),
-        Reserved(lapsed, 3, "held", minute),
-        Reserved(dropped, 2, "held", minute),
+        Reserved(expired, 3, "held", minute),
+        Reserved(cancelled, 2, "held", minute),
         NotEnoughSeats(requested=2, available_seats=1),
         Confirmed(kept, "a", "p", 4, NOW),
         Confirmed(kept, "a", "p", 4, NOW),
-        Cancelled(dropped, 2),
+        Cancelled(cancelled, 2),
         ReservationNotFound(),
         CapacityBelowSold(total_seats=6, taken_seats=7),
     ]
@@ -284,16 +286,16 @@ def test_holds() -> None:
     expire(state, "a")
     assert outcomes_of(
         state,
-        [Confirm(reservation_id=lapsed, actor="t"), Cancel(reservation_id=lapsed, actor="t")],
+        [Confirm(reservation_id=expired, actor="t"), Cancel(reservation_id=expired, actor="t")],
     ) == [HoldExpired(), ReservationNotFound()]
     assert event_of(state, "a") == EventRow("a", 10, 6, 0, 1, version=6, name="A")
     assert history(state, "a") == [
         ("held", -4, "t", kept),
-        ("held", -3, "t", lapsed),
-        ("held", -2, "t", dropped),
+        ("held", -3, "t", expired),
+        ("held", -2, "t", cancelled),
         ("hold_confirmed", 0, "t", kept),
-        ("cancelled", 2, "t", dropped),
-        ("expired", 3, "expiry", lapsed),
+        ("cancelled", 2, "t", cancelled),
+        ("expired", 3, "expiry", expired),
     ]
 
 

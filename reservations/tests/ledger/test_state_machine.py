@@ -36,7 +36,7 @@ from reservations.ledger.commands import (
 from reservations.ledger.outcomes import Outcome
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.factories import EventFactory, booking_of, expire_hold
+from reservations.tests.factories import EventFactory, booking_of, expire_hold, reservation_of
 
 EVENTS = 2
 events = st.integers(0, EVENTS - 1)
@@ -66,7 +66,7 @@ class Sold:
     status: str
     booking: UUID | None = None
     over: bool = False
-    """Whether its hold has lapsed and nobody has noticed yet."""
+    """Whether its hold has expired and is not released yet."""
 
 
 @dataclass
@@ -83,8 +83,8 @@ class LedgerModel:
     def available(self, event: int) -> int:
         return self.events[event].total - self.seats(event, "held") - self.seats(event, "confirmed")
 
-    def notice_the_time(self, event: int) -> None:
-        """Release what has lapsed, as every command does first."""
+    def release_expired(self, event: int) -> None:
+        """Release the expired holds, as every command does first."""
         for each in self.sold.values():
             if each.event == event and each.over and each.status == "held":
                 self.change(each, "expired")
@@ -116,12 +116,10 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def reserve(self, event: int, seats: int, hold: bool, key: bool, stale: int) -> None:
         model, expected = self.model, self.model.events[event]
-        model.notice_the_time(event)
-        command = Reserve(
-            event=expected.row.slug,
-            partner="p",
-            seats=seats,
-            actor="test",
+        model.release_expired(event)
+        command = reservation_of(
+            expected.row,
+            seats,
             hold_seconds=60 if hold else None,
             expected_version=expected.version - (stale == 0),
             idempotency_key=IdempotencyKey(scope="s", key=str(uuid4()), fingerprint="f")
@@ -158,7 +156,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(event=events)
     def release(self, event: int) -> None:
         run(ReleaseHolds(event=self.model.events[event].row.slug))
-        self.model.notice_the_time(event)
+        self.model.release_expired(event)
 
     @rule(data=st.data())
     def confirm(self, data: st.DataObject) -> None:
@@ -183,7 +181,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Compare what became of one reservation, and take it over."""
         sold = self.model.sold.get(chosen)
         if sold:
-            self.model.notice_the_time(sold.event)
+            self.model.release_expired(sold.event)
         if sold is None or sold.status == "cancelled":
             assert outcome == ReservationNotFound()
         elif sold.booking:
@@ -200,7 +198,7 @@ class LedgerMachine(RuleBasedStateMachine):
         model = self.model
         wanted = list(zip([first, 1 - first], quantities, strict=True))
         for event, _ in wanted:
-            model.notice_the_time(event)
+            model.release_expired(event)
         command = booking_of(*((model.events[event].row, seats) for event, seats in wanted))
         outcome = run(command)
         short = [event for event, seats in wanted if seats > model.available(event)]
@@ -222,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert outcome == BookingNotFound()
             return
         for event in range(EVENTS):
-            model.notice_the_time(event)
+            model.release_expired(event)
         if model.bookings[chosen] == "cancelled":
             assert outcome == BookingAlreadyCancelled()
             return
@@ -234,7 +232,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(event=events, total=st.integers(0, 20), name=st.none() | st.just("Another"))
     def edit(self, event: int, total: int, name: str | None) -> None:
         model, expected = self.model, self.model.events[event]
-        model.notice_the_time(event)
+        model.release_expired(event)
         edits: Any = {"total_seats": total} | ({"name": name} if name else {})
         outcome = run(EditEvent(event=expected.row.slug, edits=edits, actor="test"))
         taken = expected.total - model.available(event)

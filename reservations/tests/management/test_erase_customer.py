@@ -2,46 +2,45 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from rest_framework.test import APIClient
 
 from reservations.ledger import execute
 from reservations.ledger.rules import decide
 from reservations.ledger.state import State
 from reservations.models import Booking, Event, IdempotencyRecord
+from reservations.tests.api.client import RESERVATION, post
+from reservations.tests.api.v1.client import BOOKINGS, booking
 from reservations.tests.assertions import assert_inventory
+from reservations.tests.commands import output_of
 from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
-from reservations.tests.factories import book as book_through_the_ledger
-from reservations.tests.factories import reserve
-from reservations.tests.queued_jobs import book
+from reservations.tests.factories import book, reserve
 
 pytestmark = pytest.mark.django_db
 
 
 def erase(email: str) -> str:
-    output = StringIO()
-    call_command("erase_customer", email, stdout=output)
-    return output.getvalue()
+    return output_of("erase_customer", email)
 
 
 def ask(client: APIClient, path: str, key: str, body: object = None) -> Any:
-    answer = client.post(path, body, format="json", headers={"idempotency-key": key})
+    answer = post(client, path, body, idempotency_key=key)
     assert answer.status_code in {200, 201}
     return answer.json()
 
 
 def test_the_address_is_gone_and_all_else_stays(event: Event, client: APIClient) -> None:
     reserve(event, seats=4)
-    ask(client, "/reservations", "r", {"partnerId": "ada@shop.example", "seats": 1})
+    partner = RESERVATION | {"partnerId": "ada@shop.example", "seats": 1}
+    ask(client, "/reservations", "r", partner)
     ids = {}
     for email in ("Ada@shop.example", "ada@SHOP.example", "bob@shop.example"):
-        body = {"customerEmail": email, "items": [{"eventId": event.slug, "quantity": 1}]}
-        ids[email] = ask(client, "/api/v1/bookings", email, body)["data"]["id"]
-        ask(client, f"/api/v1/bookings/{ids[email]}/cancel", f"cancel {email}")
+        made = ask(client, BOOKINGS, email, booking((event.slug, 1), email=email))
+        ids[email] = made["data"]["id"]
+        ask(client, f"{BOOKINGS}/{ids[email]}/cancel", f"cancel {email}")
     answers: dict[str, Any] = dict(IdempotencyRecord.objects.values_list("key", "outcome"))
     assert erase(" ADA@shop.EXAMPLE ") == "Erased from 2 bookings and 4 remembered answers.\n"
     kept = sorted(Booking.objects.values_list("customer_email", flat=True))
@@ -49,7 +48,7 @@ def test_the_address_is_gone_and_all_else_stays(event: Event, client: APIClient)
     for key, outcome in IdempotencyRecord.objects.values_list("key", "outcome"):
         hers = "ada" in key.lower()
         assert outcome == (answers[key] | {"customer_email": ""} if hers else answers[key])
-    path = f"/api/v1/bookings/{ids['Ada@shop.example']}/cancel"
+    path = f"{BOOKINGS}/{ids['Ada@shop.example']}/cancel"
     again = ask(client, path, "cancel Ada@shop.example")["data"]
     assert (again["customerEmail"], again["status"]) == ("", "CANCELLED")
     assert_inventory(event, available=5, version=8, reservations=2)
@@ -60,7 +59,7 @@ def test_a_cancel_that_has_read_the_address_is_waited_for(
     event: Event, client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else its remembered answer would bring the address back."""
-    booking = book_through_the_ledger(event, email="ada@shop.example")
+    booked = book(event, email="ada@shop.example")
     with ThreadPoolExecutor(1) as pool:
         erasing: list[Future[str]] = []
 
@@ -70,7 +69,7 @@ def test_a_cancel_that_has_read_the_address_is_waited_for(
             return decide(state, command)
 
         monkeypatch.setattr(execute, "decide", erase_meanwhile)
-        ask(client, f"/api/v1/bookings/{booking}/cancel", "k")
+        ask(client, f"{BOOKINGS}/{booked}/cancel", "k")
         said = erasing[0].result(timeout=30)
     assert said == "Erased from 1 bookings and 1 remembered answers.\n"
     assert "ada" not in str(IdempotencyRecord.objects.get().outcome)
@@ -78,7 +77,7 @@ def test_a_cancel_that_has_read_the_address_is_waited_for(
 
 @pytest.mark.django_db(transaction=True)
 def test_an_event_that_is_busy_for_too_long(event: Event) -> None:
-    book_through_the_ledger(event, email="ada@shop.example")
+    book(event, email="ada@shop.example")
     with (
         locked(event),
         setting("lock_timeout", "100ms"),
@@ -88,7 +87,7 @@ def test_an_event_that_is_busy_for_too_long(event: Event) -> None:
     assert erase("ada@shop.example").startswith("Erased from 1 bookings")
 
 
-def test_again(event: Event) -> None:
+def test_erasing_twice_finds_nothing(event: Event) -> None:
     book(event, email="ada@shop.example")
     assert erase("ada@shop.example") == "Erased from 1 bookings and 0 remembered answers.\n"
     assert erase("ada@shop.example") == "No booking has this address.\n"

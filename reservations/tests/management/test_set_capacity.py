@@ -1,19 +1,16 @@
 """manage.py set_capacity."""
 
-from io import StringIO
-
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory
+from reservations.tests.commands import output_of
 from reservations.tests.factories import reserve
 
 
 def set_capacity(*arguments: str) -> str:
-    out = StringIO()
-    call_command("set_capacity", *arguments, stdout=out)
-    return out.getvalue()
+    return output_of("set_capacity", *arguments)
 
 
 def test_more_and_fewer(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Servers that speak the API, as far as a rehearsal needs it, and do not always tell the truth."""
+"""Servers that speak the API, as far as a stampede needs it, and do not always tell the truth."""
 
 import json
 from collections.abc import Iterator
@@ -58,14 +58,14 @@ class Honest:
 
 
 class Overselling(Honest):
-    """It sells what it does not have, and says so in its books."""
+    """It sells what it does not have, and says so in its feed."""
 
     def has(self, seats: int) -> bool:
         return self.available > -4
 
 
 class SecretlyOverselling(Honest):
-    """It sells ever more, and its books show only what it had."""
+    """It sells ever more, and its feed shows only what it had."""
 
     told = 0
 

@@ -13,7 +13,7 @@ ASKED = 3
 
 
 @dataclass
-class UnitOfWork:
+class SimulatedEvent:
     """An event that sells as it should, and writes down what it does."""
 
     total: int
@@ -57,19 +57,19 @@ OTHERS = st.one_of(
 
 @st.composite
 def histories(draw: st.DrawFn, *, least: int = 0) -> Evidence:
-    """What is seen of a true drop, with at least so many sales; the feed may run on after it."""
+    """What is seen of a true sale, with at least so many buyers; the feed may run on after it."""
     total = draw(st.integers(0, 60)) + ASKED * least
     available = draw(st.integers(ASKED * least, total))
-    books = UnitOfWork(total, available, version=draw(st.integers(0, 1000)))
-    before = books.figures
+    event = SimulatedEvent(total, available, version=draw(st.integers(0, 1000)))
+    before = event.figures
     for _ in range(least):
-        books.sell()
+        event.sell()
     for step in draw(st.lists(st.none() | OTHERS, max_size=20)):
-        books.do(*step) if step else books.sell()
-    after = books.figures
+        event.do(*step) if step else event.sell()
+    after = event.figures
     for step in draw(st.lists(OTHERS, max_size=3)):
-        books.do(*step)
-    return Evidence(before, after, books.feed, draw(st.permutations(books.sales)), ASKED)
+        event.do(*step)
+    return Evidence(before, after, event.feed, draw(st.permutations(event.sales)), ASKED)
 
 
 TOLD = histories(least=2)
@@ -121,13 +121,15 @@ def test_versions_out_of_order(evidence: Evidence, data: st.DataObject) -> None:
 
 def renumber(evidence: Evidence, feed: list[Change]) -> Evidence:
     """Return evidence of these changes that is true in itself, but for the sales."""
-    books = UnitOfWork(evidence.before.total, evidence.before.available, evidence.before.version)
+    event = SimulatedEvent(
+        evidence.before.total, evidence.before.available, evidence.before.version
+    )
     for change in feed:
-        books.version += 1
-        books.available += change.seats
-        books.total += change.seats if change.kind == "capacity" else 0
-        books.feed.append(replace(change, version=books.version, available=books.available))
-    return replace(evidence, feed=books.feed, after=books.figures)
+        event.version += 1
+        event.available += change.seats
+        event.total += change.seats if change.kind == "capacity" else 0
+        event.feed.append(replace(change, version=event.version, available=event.available))
+    return replace(evidence, feed=event.feed, after=event.figures)
 
 
 @given(TOLD, st.data())

@@ -17,7 +17,7 @@ import pytest
 from ticketboss.embedded_postgres import install
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
-from ticketboss.tests.programs import ROOT
+from ticketboss.tests.programs import ROOT, postmaster
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +29,6 @@ cluster = Cluster(Path(sys.argv[1]))
 print(cluster.start(), cluster.install.home)
 """
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-
-
-def postmaster(cluster: Cluster) -> psutil.Process:
-    return psutil.Process(int((cluster.install.data / "postmaster.pid").read_text().split()[0]))
 
 
 def answer(cluster: Cluster) -> object:
@@ -83,9 +79,9 @@ def test_eight_processes_at_once(home: Path) -> None:
     assert sorted(said) == [b"False"] * 7 + [b"True"]
 
 
-def test_kill_9_and_on(filled: Cluster) -> None:
+def test_a_killed_server_is_started_again(filled: Cluster) -> None:
     for _ in range(2):
-        postmaster(filled).send_signal(signal.SIGKILL)
+        postmaster(filled.install.data).send_signal(signal.SIGKILL)
         assert filled.start()
         assert answer(filled) == 3
 
@@ -99,7 +95,7 @@ def is_checkpointer(process: psutil.Process) -> bool:
 
 def test_a_stale_pid_that_looks_alive_is_waited_for(filled: Cluster) -> None:
     """While the old server's processes hang on to its memory, a new one must not start."""
-    server = postmaster(filled)
+    server = postmaster(filled.install.data)
     left_over = list(filter(is_checkpointer, server.children()))
     assert left_over
     for process in left_over:
@@ -134,12 +130,12 @@ def test_a_server_that_is_full_is_not_taken_for_dead(filled: Cluster) -> None:
     with ExitStack() as stack:
         with pytest.raises(psycopg.OperationalError, match="too many clients"):
             connect_until_refused(filled, stack)
-        before = postmaster(filled).pid
+        before = postmaster(filled.install.data).pid
         assert filled.is_running()
         with pytest.raises(EmbeddedPostgresError, match="too many clients"):
             filled.start()
         assert not filled.stop_if_unused()
-        assert postmaster(filled).pid == before
+        assert postmaster(filled.install.data).pid == before
 
 
 def test_stop_if_unused(filled: Cluster) -> None:
@@ -175,7 +171,7 @@ def test_a_reason_to_give_up_is_one_sentence(filled: Cluster) -> None:
 @as_root
 def test_root_runs_it_as_somebody_else(filled: Cluster) -> None:
     assert filled.install.user in {"postgres", "nobody"}
-    assert postmaster(filled).username() == filled.install.user
+    assert postmaster(filled.install.data).username() == filled.install.user
     assert filled.install.home.parent.stat().st_uid == 0
 
 

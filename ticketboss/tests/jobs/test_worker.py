@@ -1,6 +1,5 @@
 """manage.py worker, by itself and beside the server: real processes, real signals."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -14,15 +13,16 @@ import psutil
 import pytest
 
 from reservations.tests.smtp import MailServer
+from reservations.tests.waiting import wait_until
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import ROOT, Serving, environment, manage, wait_until
+from ticketboss.tests.programs import ROOT, Serving, environment, manage, postmaster
 
 pytestmark = pytest.mark.slow
 
-BOOK = """
+QUEUE_MAILS = """
 from reservations.models import Event
-from reservations.tests.queued_jobs import book, queue
-queue([book(Event.objects.get(), email=f"{n}@shop.example") for n in range(%d)])
+from reservations.tests.queued_jobs import queue, store_booking
+queue([store_booking(Event.objects.get(), email=f"{n}@shop.example") for n in range(%d)])
 """
 HOLD = """
 from reservations.ledger import submit
@@ -30,6 +30,7 @@ from reservations.ledger.commands import Reserve
 submit(Reserve(event="node-meetup-2025", partner="p", seats=2, actor="test", hold_seconds=1))
 """
 JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'mail'"
+MAINTENANCE = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'maintenance'"
 WORKERS = "SELECT count(*) FROM procrastinate_workers"
 
 
@@ -93,8 +94,8 @@ def ask(home: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
 
 
-def taken(home: Path) -> list[Any]:
-    """Return how many seats are held, and whether holds have been released."""
+def held_seats_and_version(home: Path) -> list[Any]:
+    """Return the held seats of the one event; its version rises when a hold is released."""
     return ask(home, "SELECT held_seats, version FROM reservations_event")
 
 
@@ -102,7 +103,7 @@ def test_a_worker_that_is_killed_while_it_sends(
     running_home: Path, mail_server: MailServer
 ) -> None:
     """The mail server has the message, but has not said so: only that one is sent twice."""
-    shell(running_home, BOOK % 3)
+    shell(running_home, QUEUE_MAILS % 3)
     mail_server.hangs.set()
     with Working(running_home, EMAIL_URL=url(mail_server)) as first:
         wait_until(lambda: len(mail_server.received) == 1)
@@ -128,34 +129,29 @@ def test_a_mail_server_that_hangs_delays_nothing_else(
     running_home: Path, mail_server: MailServer
 ) -> None:
     mail_server.hangs.set()
-    shell(running_home, BOOK % 1)
+    shell(running_home, QUEUE_MAILS % 1)
     with Working(running_home, EMAIL_URL=url(mail_server)) as worker:
         wait_until(lambda: len(mail_server.received) == 1)
         hanging_since = time.monotonic()
         shell(running_home, HOLD)
-        wait_until(lambda: taken(running_home) == [(0, 2)])
+        wait_until(lambda: held_seats_and_version(running_home) == [(0, 2)])
         assert time.monotonic() - hanging_since < 9
         assert ask(running_home, f"{JOBS} AND status = 'doing'") == [(1,)]
         told = time.monotonic()
         assert worker.stop() == 0
         assert time.monotonic() - told < 10
-    assert (
-        ask(running_home, "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'upkeep'")[0][
-            0
-        ]
-        <= 2
-    )
+    [(maintenance,)] = ask(running_home, MAINTENANCE)
+    assert maintenance <= 2
 
 
 def test_a_database_that_dies_is_used_again(running_home: Path) -> None:
     production = {"DJANGO_DEBUG": "0", "SECRET_KEY": "x" * 50, "ALLOWED_HOSTS": "a.example"}
     with Working(running_home, DATABASE_POOL_TIMEOUT="0.5", **production) as worker:
         wait_until(lambda: ask(running_home, WORKERS) == [(2,)])
-        [pid_file] = running_home.glob("postgresql-*/data/postmaster.pid")
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+        postmaster(Cluster(running_home).install.data).kill()
         wait_until(lambda: "worker.database_back" in worker.output)
         shell(running_home, HOLD)
-        wait_until(lambda: taken(running_home) == [(0, 2)])
+        wait_until(lambda: held_seats_and_version(running_home) == [(0, 2)])
         assert worker.stop() == 0
     assert worker.output.count("worker.database_away") == 1
     assert worker.output.count("e-mails go nowhere") == 1

@@ -16,7 +16,8 @@ from django.utils.timezone import now
 from reservations.errors import NotEnoughSeats
 from reservations.tests.factories import EventFactory, book, hold, reserve
 from reservations.tests.queued_jobs import clear_jobs
-from ticketboss.tests.programs import ROOT, Serving, wait_until
+from reservations.tests.waiting import wait_until
+from ticketboss.tests.programs import ROOT, Serving
 
 ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
 
@@ -39,7 +40,7 @@ def read(client: Client, **extra: Any) -> str:
     return answer.content.decode()
 
 
-def test_it_is_off_unless_somebody_is_allowed(client: Client) -> None:
+def test_metrics_are_off_by_default(client: Client) -> None:
     answer = client.get("/metrics")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
@@ -55,7 +56,9 @@ def test_it_is_off_unless_somebody_is_allowed(client: Client) -> None:
         ("", 404),
     ],
 )
-def test_by_address(db: None, allowed: None, client: Client, address: str, status: int) -> None:
+def test_metrics_are_shown_to_listed_addresses(
+    db: None, allowed: None, client: Client, address: str, status: int
+) -> None:
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
     # A proxy on the same machine passes on what comes from everywhere.
     for header in ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA"):
@@ -64,13 +67,13 @@ def test_by_address(db: None, allowed: None, client: Client, address: str, statu
         assert proxied.status_code == 404
 
 
-def test_it_is_only_read(allowed: None) -> None:
+def test_metrics_refuse_a_post(allowed: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/metrics")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_pool_without_a_connection_to_spare_is_no_lost_database(
+def test_an_exhausted_pool_is_not_reported_as_a_lost_database(
     allowed: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def time_out(**_: object) -> None:
@@ -115,7 +118,7 @@ def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) 
     assert value(text, "ticketboss_database_up") == 1
 
 
-def test_jobs_that_wait(transactional_db: None, allowed: None, client: Client) -> None:
+def test_jobs_by_queue_and_status(transactional_db: None, allowed: None, client: Client) -> None:
     clear_jobs()
     assert value(read(client), 'ticketboss_jobs{queue="mail",status="todo"}') == 0
     book(EventFactory.create())
@@ -184,7 +187,7 @@ def test_a_folder_of_somebody_else_is_left_alone(migrated_home: Path) -> None:
         'ticketboss_request_seconds_count{method="DELETE",status="500"}',
     ],
 )
-def test_what_is_paged_on_is_there_from_the_start(
+def test_samples_of_alerts_exist_from_the_start(
     db: None, allowed: None, client: Client, sample: str
 ) -> None:
     assert f"\n{sample} " in read(client)

@@ -9,18 +9,25 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg
 import pytest
 
+from reservations.tests.waiting import wait_until
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import ROOT, Serving, environment, manage, wait_until
+from ticketboss.tests.programs import (
+    ROOT,
+    Serving,
+    assert_no_drift,
+    environment,
+    locked,
+    wait_for_a_waiter,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +38,6 @@ OPEN_ANOTHER = """
         (slug, name, total_seats, available_seats, reservation_count, version)
     VALUES ('another', 'Another', 10, 10, 0, 0)
 """
-WAITERS = "SELECT pid FROM pg_locks WHERE NOT granted"
 
 
 class Client:
@@ -65,19 +71,6 @@ def all_at_once(serving: Serving, each: Callable[[Client], Any]) -> list[Any]:
         return list(pool.map(run, range(CLIENTS)))
 
 
-@contextmanager
-def locked(serving: Serving) -> Iterator[psycopg.Connection]:
-    """Hold the row of every event that there is, as a slow transaction would."""
-    with Cluster(serving.home).connect("ticketboss") as other, other.transaction():
-        other.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
-        yield other
-
-
-def assert_no_drift(serving: Serving) -> None:
-    done = manage(serving.home, "verify_inventory")
-    assert done.returncode == 0, done.stdout
-
-
 def test_every_seat_is_sold_once_by_few_transactions(migrated_home: Path) -> None:
     with Serving(migrated_home, WEB_CONCURRENCY="2") as serving:
         answers = [
@@ -98,7 +91,7 @@ def test_every_seat_is_sold_once_by_few_transactions(migrated_home: Path) -> Non
         assert_no_drift(serving)
 
 
-def test_a_worker_killed_in_the_middle_loses_nothing_that_it_answered(migrated_home: Path) -> None:
+def test_a_killed_worker_loses_nothing_that_it_answered(migrated_home: Path) -> None:
     acknowledged: list[str] = []
     statuses: set[int] = set()
 
@@ -114,11 +107,11 @@ def test_a_worker_killed_in_the_middle_loses_nothing_that_it_answered(migrated_h
                 acknowledged.append(body["reservationId"])
 
     with Serving(migrated_home, WEB_CONCURRENCY="2") as serving, ThreadPoolExecutor(1) as pool:
-        drop = pool.submit(all_at_once, serving, buy)
+        sale = pool.submit(all_at_once, serving, buy)
         for sold in (50, 150):
-            wait_until(lambda sold=sold: len(acknowledged) > sold or drop.done())  # type: ignore[misc]
+            wait_until(lambda sold=sold: len(acknowledged) > sold or sale.done())  # type: ignore[misc]
             a_worker_of(serving).send_signal(signal.SIGKILL)
-        drop.result(60)
+        sale.result(60)
         assert statuses <= {201}
         assert len(acknowledged) > 200
         with Cluster(serving.home).connect("ticketboss") as database:
@@ -132,7 +125,7 @@ def a_worker_of(serving: Serving) -> psutil.Process:
     return master.children()[0]
 
 
-def test_the_excess_is_sent_away_quickly_and_it_is_soon_over(migrated_home: Path) -> None:
+def test_requests_over_the_limit_get_503_quickly(migrated_home: Path) -> None:
     with (
         Serving(
             migrated_home,
@@ -155,10 +148,10 @@ def test_the_excess_is_sent_away_quickly_and_it_is_soon_over(migrated_home: Path
             assert (status, body["error"], headers["Retry-After"]) == (503, "Busy", "1")
             for path in ("/health", "/ready", "/admin/login/"):
                 assert status_of(serving, path) == 200
-            [(turned_away,)] = re.findall(
-                r"^ticketboss_turned_away_total (\d+)\.0$", serving.text("/metrics"), re.MULTILINE
+            [shed] = re.findall(
+                r"^ticketboss_requests_shed_total (\d+)\.0$", serving.text("/metrics"), re.MULTILINE
             )
-            assert int(turned_away) >= 3
+            assert int(shed) >= 3
         assert [each.result(30).status for each in inside] == [201] * 4
         assert serving.reserve().status == 201
         assert_no_drift(serving)
@@ -170,7 +163,7 @@ def status_of(serving: Serving, path: str) -> int:
         return connection.getresponse().status
 
 
-def test_an_event_that_nobody_can_buy_from_leaves_room_for_the_others(migrated_home: Path) -> None:
+def test_a_locked_event_leaves_room_for_the_others(migrated_home: Path) -> None:
     with (
         Serving(
             migrated_home,
@@ -183,7 +176,7 @@ def test_an_event_that_nobody_can_buy_from_leaves_room_for_the_others(migrated_h
     ):
         with locked(serving), Cluster(serving.home).connect("ticketboss") as database:
             waiting = [pool.submit(serving.reserve)]
-            wait_until(lambda: bool(database.execute(WAITERS).fetchall()))
+            wait_for_a_waiter(database)
             waiting += [pool.submit(serving.reserve) for _ in range(19)]
             # All are told at once but who leads, and who may wait behind.
             wait_until(lambda: sum(each.done() for each in waiting) == 13)
@@ -193,7 +186,7 @@ def test_an_event_that_nobody_can_buy_from_leaves_room_for_the_others(migrated_h
         assert_no_drift(serving)
 
 
-def test_no_more_than_may_wait_for_an_event(migrated_home: Path) -> None:
+def test_a_full_queue_of_an_event_answers_at_once(migrated_home: Path) -> None:
     with (
         Serving(migrated_home, GROUP_COMMIT_MAX_QUEUE="2", LOCK_TIMEOUT="1") as serving,
         ThreadPoolExecutor(9) as pool,
@@ -205,7 +198,7 @@ def test_no_more_than_may_wait_for_an_event(migrated_home: Path) -> None:
     assert serving.output.count("canceling statement due to lock timeout") <= 3
 
 
-def test_slow_and_vanishing_clients_keep_nobody_waiting(migrated_home: Path) -> None:
+def test_slow_and_disconnected_clients_delay_nobody(migrated_home: Path) -> None:
     head = (
         "POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(json.dumps(BUY))}\r\n\r\n"
@@ -232,7 +225,7 @@ def test_slow_and_vanishing_clients_keep_nobody_waiting(migrated_home: Path) -> 
     assert "crashed" not in serving.output
 
 
-def test_a_client_that_is_quick_keeps_nobody_waiting(migrated_home: Path) -> None:
+def test_a_fast_client_delays_nobody(migrated_home: Path) -> None:
     """A greenlet that never has to wait must let others have their turn."""
     requests = 300
     with (
@@ -250,9 +243,7 @@ def test_a_client_that_is_quick_keeps_nobody_waiting(migrated_home: Path) -> Non
 
 
 @pytest.mark.parametrize("imported_first", ["gevent", "psycopg"])
-def test_a_worker_does_not_start_if_it_would_block_on_the_database(
-    home: Path, imported_first: str
-) -> None:
+def test_a_worker_that_would_block_on_the_database_exits(home: Path, imported_first: str) -> None:
     start = "runpy.run_path('ticketboss/serving/gunicorn.conf.py')['post_worker_init'](None)"
     done = subprocess.run(
         [sys.executable, "-c", f"import {imported_first}, runpy; {start}"],

@@ -13,11 +13,19 @@ from contextlib import closing
 from pathlib import Path
 
 import psutil
-import psycopg
 import pytest
 
+from reservations.tests.waiting import wait_until
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import ROOT, Serving, free_port, manage
+from ticketboss.tests.programs import (
+    ROOT,
+    Serving,
+    assert_no_drift,
+    free_port,
+    locked,
+    manage,
+    wait_for_a_waiter,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +41,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> 
         assert word in said
 
 
-def test_the_first_start_says_what_is_where_and_the_second_finds_it(home: Path) -> None:
+def test_only_the_first_start_prints_a_login(home: Path) -> None:
     with Serving(home) as serving:
         assert serving.request("GET", "/reservations").body["availableSeats"] == 500
         assert serving.reserve(3).status == 201
@@ -98,25 +106,15 @@ def test_a_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> No
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_in_flight_finishes(serving: Serving, number: int) -> None:
     assert serving.reserve().status == 201
-    with Cluster(serving.home).connect("ticketboss") as other, ThreadPoolExecutor(1) as pool:
-        with other.transaction():
-            other.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
+    with ThreadPoolExecutor(1) as pool:
+        with locked(serving) as other:
             slow = pool.submit(serving.reserve)
             wait_for_a_waiter(other)
             serving.process.send_signal(number)
             time.sleep(0.5)
             assert not slow.done()
-        other.close()
         assert slow.result(timeout=30).status == 201
     assert serving.process.wait(timeout=10) == 0
-
-
-def wait_for_a_waiter(other: psycopg.Connection) -> None:
-    deadline = time.monotonic() + 30
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    while other.execute(waiting).fetchone() == (0,):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_database_that_ran_before_is_left_running(migrated_home: Path) -> None:
@@ -146,10 +144,7 @@ def test_three_first_starts_at_once(home: Path) -> None:
 
 def test_ctrl_c_in_the_middle_of_the_first_start(home: Path) -> None:
     serving = Serving(home)
-    deadline = time.monotonic() + 30
-    while not list(home.glob("postgresql-*/server.log")):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: list(home.glob("postgresql-*/server.log")))
     time.sleep(0.15)
     assert serving.stop(signal.SIGINT) in {0, 130}
     assert not Cluster(home).is_running()
@@ -227,23 +222,22 @@ def test_production_refuses_to_start_without_its_settings(home: Path) -> None:
     assert not home.exists()
 
 
-def test_kill_9_of_the_database_loses_nothing_that_was_answered(serving: Serving) -> None:
+def test_a_killed_database_loses_nothing_that_was_answered(serving: Serving) -> None:
     acknowledged: list[str] = []
     stop = threading.Event()
     with ThreadPoolExecutor(4) as pool:
         buyers = [pool.submit(buy_until, stop, serving, acknowledged) for _ in range(4)]
         try:
             for _ in range(2):
-                wait_until_more(acknowledged)
+                wait_for_more(acknowledged)
                 serving.postmaster().send_signal(signal.SIGKILL)
-            wait_until_more(acknowledged)
+            wait_for_more(acknowledged)
         finally:
             stop.set()
     assert {status for buyer in buyers for status in buyer.result()} <= {201, 503}
     stored = {serving.request("GET", f"/reservations/{each}").status for each in acknowledged}
     assert stored == {200}
-    verified = manage(serving.home, "verify_inventory")
-    assert verified.returncode == 0, verified.stdout
+    assert_no_drift(serving)
 
 
 def buy_until(stop: threading.Event, serving: Serving, acknowledged: list[str]) -> set[int]:
@@ -257,11 +251,10 @@ def buy_until(stop: threading.Event, serving: Serving, acknowledged: list[str]) 
     return statuses
 
 
-def wait_until_more(grown: list[str]) -> None:
-    deadline, enough = time.monotonic() + 40, len(grown) + 20
-    while len(grown) < enough:
-        assert time.monotonic() < deadline, "no reservation was answered any more"
-        time.sleep(0.02)
+def wait_for_more(acknowledged: list[str]) -> None:
+    """Return when twenty more reservations have been answered."""
+    enough = len(acknowledged) + 20
+    wait_until(lambda: len(acknowledged) >= enough, seconds=40)
 
 
 def test_make_run_in_a_path_with_spaces(folder: Path) -> None:

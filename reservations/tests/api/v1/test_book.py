@@ -1,6 +1,5 @@
 """POST /api/v1/bookings."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -8,50 +7,28 @@ import pytest
 from rest_framework.test import APIClient
 
 from reservations.models import Booking, Event
+from reservations.tests.api.client import iso, post
+from reservations.tests.api.v1.client import BOOKINGS, assert_invalid, booking
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import EventFactory, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
-BOOKINGS = "/api/v1/bookings"
 
-
-def body(*items: tuple[str, Any], email: Any = "user@example.com") -> dict[str, Any]:
-    return {
-        "customerEmail": email,
-        "items": [{"eventId": event, "quantity": quantity} for event, quantity in items],
-    }
-
-
-def post(client: APIClient, sent: Any) -> Any:
-    return client.post(BOOKINGS, json.dumps(sent), content_type="application/json")
-
-
-def assert_invalid(answer: Any, *faults: tuple[str, str]) -> None:
-    assert (answer.status_code, answer.json()) == (
-        400,
-        {
-            "error": "ValidationError",
-            "message": faults[0][1],
-            "details": [{"path": path, "message": message} for path, message in faults],
-        },
-    )
-
-
-def test_books_all_in_the_order_of_the_request(client: APIClient, slash: str) -> None:
+def test_all_is_booked_in_the_order_of_the_request(client: APIClient, slash: str) -> None:
     first, second, third = EventFactory.create_batch(3)
     items = [(third.slug, 1), (first.slug, 3), (second.slug, 2)]
-    answer = client.post(BOOKINGS + slash, body(*items), format="json")
-    booking = Booking.objects.get()
-    assert UUID(str(booking.pk)).version == 7
+    answer = post(client, BOOKINGS + slash, booking(*items))
+    stored = Booking.objects.get()
+    assert UUID(str(stored.pk)).version == 7
     assert (answer.status_code, answer.json()) == (
         201,
         {
             "data": {
-                "id": str(booking.pk),
+                "id": str(stored.pk),
                 "customerEmail": "user@example.com",
                 "status": "CONFIRMED",
-                "createdAt": booking.created_at.isoformat().replace("+00:00", "Z"),
+                "createdAt": iso(stored.created_at),
                 "items": [
                     {"eventId": event, "eventName": "An event", "quantity": quantity}
                     for event, quantity in items
@@ -60,7 +37,7 @@ def test_books_all_in_the_order_of_the_request(client: APIClient, slash: str) ->
             }
         },
     )
-    assert answer["Location"] == f"{BOOKINGS}/{booking.pk}"
+    assert answer["Location"] == f"{BOOKINGS}/{stored.pk}"
     assert client.get(answer["Location"]).json() == answer.json()
     assert_inventory(first, available=7, version=1, reservations=1)
     assert_inventory(second, available=8, version=1, reservations=1)
@@ -69,17 +46,19 @@ def test_books_all_in_the_order_of_the_request(client: APIClient, slash: str) ->
 
 def test_twenty_items(client: APIClient) -> None:
     events = EventFactory.create_batch(20)
-    answer = post(client, body(*((event.slug, 1) for event in reversed(events))))
+    answer = post(client, BOOKINGS, booking(*((event.slug, 1) for event in reversed(events))))
     assert answer.status_code == 201
     shown = [item["eventId"] for item in answer.json()["data"]["items"]]
     assert shown == [event.slug for event in reversed(events)]
 
 
-def test_every_short_item_is_told_and_nothing_is_sold(event: Event, client: APIClient) -> None:
+def test_a_refusal_names_every_short_item_and_sells_nothing(
+    event: Event, client: APIClient
+) -> None:
     first, second = EventFactory.create_batch(2)
     reserve(first, seats=9)
     reserve(second, seats=10)
-    answer = post(client, body((second.slug, 1), (event.slug, 2), (first.slug, 3)))
+    answer = post(client, BOOKINGS, booking((second.slug, 1), (event.slug, 2), (first.slug, 3)))
     short = [
         {"eventId": second.slug, "requested": 1, "available": 0},
         {"eventId": first.slug, "requested": 3, "available": 1},
@@ -97,16 +76,16 @@ def test_every_short_item_is_told_and_nothing_is_sold(event: Event, client: APIC
     assert not Booking.objects.exists()
 
 
-def test_a_refusal_keeps_the_expiries_it_made(event: Event, client: APIClient) -> None:
+def test_a_refusal_still_releases_expired_holds(event: Event, client: APIClient) -> None:
     full = EventFactory.create(total_seats=1)
     reserve(full)
     expire_hold(hold(event, seats=10))
-    assert post(client, body((event.slug, 1), (full.slug, 1))).status_code == 409
+    assert post(client, BOOKINGS, booking((event.slug, 1), (full.slug, 1))).status_code == 409
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
 def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
-    answer = post(client, body((event.slug, 1), ("nope", 1), ("none", 1)))
+    answer = post(client, BOOKINGS, booking((event.slug, 1), ("nope", 1), ("none", 1)))
     assert (answer.status_code, answer.json()) == (
         404,
         {"error": "EventNotFound", "message": "Event not found", "eventId": "nope"},
@@ -115,8 +94,8 @@ def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["", "\x00", "\ud800", "\u00e4", "x" * 50_000])
-def test_events_that_cannot_be(event: Event, client: APIClient, unknown: str) -> None:
-    answer = post(client, body((unknown, 1)))
+def test_slugs_that_no_event_can_have(event: Event, client: APIClient, unknown: str) -> None:
+    answer = post(client, BOOKINGS, booking((unknown, 1)))
     shown = unknown.encode("utf-8", "replace").decode()
     assert (answer.status_code, answer.json()["eventId"]) == (404, shown)
 
@@ -143,7 +122,7 @@ INTEGER = "quantity must be an integer"
     ],
 )
 def test_quantity(event: Event, client: APIClient, quantity: Any, message: str) -> None:
-    answer = post(client, body((event.slug, 1), ("x", quantity)))
+    answer = post(client, BOOKINGS, booking((event.slug, 1), ("x", quantity)))
     assert_invalid(answer, ("items.1.quantity", message))
     assert_inventory(event, available=10, version=0, reservations=0)
 
@@ -176,13 +155,15 @@ EMAIL = "must be a valid email"
     ],
 )
 def test_email(event: Event, client: APIClient, email: Any) -> None:
-    assert_invalid(post(client, body((event.slug, 1), email=email)), ("customerEmail", EMAIL))
+    assert_invalid(
+        post(client, BOOKINGS, booking((event.slug, 1), email=email)), ("customerEmail", EMAIL)
+    )
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("email", [" user@example.com\n", "User.Name+x@Sub.Example.com", "a@b.co"])
 def test_good_email(event: Event, client: APIClient, email: str) -> None:
-    assert post(client, body((event.slug, 1), email=email)).status_code == 201
+    assert post(client, BOOKINGS, booking((event.slug, 1), email=email)).status_code == 201
     assert Booking.objects.get().customer_email == email.strip()
 
 
@@ -210,7 +191,7 @@ ONE = "at least one booking item is required"
     ],
 )
 def test_items(event: Event, client: APIClient, items: Any, fault: tuple[str, str]) -> None:
-    assert_invalid(post(client, {"customerEmail": "a@b.example", "items": items}), fault)
+    assert_invalid(post(client, BOOKINGS, {"customerEmail": "a@b.example", "items": items}), fault)
 
 
 def test_every_fault_at_once(event: Event, client: APIClient) -> None:
@@ -220,7 +201,7 @@ def test_every_fault_at_once(event: Event, client: APIClient) -> None:
         {"eventId": event.slug, "quantity": 9},
         {"eventId": 1, "quantity": "1"},
     ]
-    answer = post(client, {"customerEmail": "x", "items": items})
+    answer = post(client, BOOKINGS, {"customerEmail": "x", "items": items})
     duplicate = "duplicate eventId in the same transaction is not allowed"
     assert_invalid(
         answer,
@@ -232,11 +213,11 @@ def test_every_fault_at_once(event: Event, client: APIClient) -> None:
         ("items.3.quantity", INTEGER),
         ("items", duplicate),
     )
-    assert_invalid(post(client, {}), ("customerEmail", EMAIL), ("items", ONE))
+    assert_invalid(post(client, BOOKINGS, {}), ("customerEmail", EMAIL), ("items", ONE))
 
 
-def test_too_many_and_all_that_is_wrong_with_them(event: Event, client: APIClient) -> None:
-    answer = post(client, body(*[("x", 1)] * 20, ("x", 9)))
+def test_faults_of_too_many_items(event: Event, client: APIClient) -> None:
+    answer = post(client, BOOKINGS, booking(*[("x", 1)] * 20, ("x", 9)))
     assert_invalid(
         answer,
         ("items.20.quantity", AT_MOST),
@@ -246,7 +227,7 @@ def test_too_many_and_all_that_is_wrong_with_them(event: Event, client: APIClien
 
 
 def test_an_event_twice(event: Event, client: APIClient) -> None:
-    answer = post(client, body((event.slug, 1), (event.slug, 1)))
+    answer = post(client, BOOKINGS, booking((event.slug, 1), (event.slug, 1)))
     assert_invalid(answer, ("items", "duplicate eventId in the same transaction is not allowed"))
     assert_inventory(event, available=10, version=0, reservations=0)
 
@@ -267,18 +248,17 @@ def test_an_event_twice(event: Event, client: APIClient) -> None:
 def test_bodies_that_are_no_object(
     event: Event, client: APIClient, raw: bytes, message: str
 ) -> None:
-    answer = client.post(BOOKINGS, raw, content_type="application/json")
-    assert_invalid(answer, ("", message))
+    assert_invalid(post(client, BOOKINGS, raw), ("", message))
 
 
 def test_no_body_at_all(event: Event, client: APIClient) -> None:
-    assert_invalid(client.post(BOOKINGS), ("", "Request body must be a JSON object"))
+    assert_invalid(post(client, BOOKINGS), ("", "Request body must be a JSON object"))
 
 
 def test_bodies_of_another_kind(event: Event, client: APIClient) -> None:
-    answer = client.post(BOOKINGS, "x" * 70_000, content_type="application/json")
+    answer = post(client, BOOKINGS, b"x" * 70_000)
     assert (answer.status_code, answer.json()["error"]) == (413, "PayloadTooLarge")
-    answer = client.post(BOOKINGS, "x", content_type="text/plain")
+    answer = post(client, BOOKINGS, b"x", content_type="text/plain")
     assert (answer.status_code, answer.json()["error"]) == (415, "UnsupportedMediaType")
 
 

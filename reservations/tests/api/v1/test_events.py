@@ -13,23 +13,11 @@ from rest_framework.test import APIClient
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds
 from reservations.models import Change, Event
+from reservations.tests.api.v1.client import BAD_NUMBERS, EVENTS, assert_invalid
 from reservations.tests.database import in_a_thread
 from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
-
-EVENTS = "/api/v1/events"
-
-
-def invalid(path: str, message: str) -> dict[str, Any]:
-    return {
-        "error": "ValidationError",
-        "message": message,
-        "details": [{"path": path, "message": message}],
-    }
-
-
-BAD_NUMBERS = ["0", "-1", "x", "", "1.0", "1e1", " 1", "+1", "10" * 10, "9" * 5000, "\u0661", "%00"]
 
 
 def test_one(event: Event, client: APIClient, slash: str) -> None:
@@ -111,13 +99,10 @@ def test_pages(event: Event, client: APIClient, slash: str) -> None:
 def test_bad_pages(event: Event, client: APIClient, name: str, most: int, bad: str) -> None:
     query = f"{name}={bad}" if bad.startswith("%") else None
     answer = client.get(f"{EVENTS}?{query}") if query else client.get(EVENTS, {name: bad})
-    assert (answer.status_code, answer.json()) == (
-        400,
-        invalid(name, f"must be an integer from 1 to {most}"),
-    )
+    assert_invalid(answer, (name, f"must be an integer from 1 to {most}"))
 
 
-def test_the_limit_has_an_end(event: Event, client: APIClient) -> None:
+def test_the_limit_is_at_most_100(event: Event, client: APIClient) -> None:
     assert client.get(EVENTS, {"limit": 101}).status_code == 400
 
 
@@ -140,9 +125,9 @@ def changes(client: APIClient, event: Event, **query: Any) -> Any:
 
 
 def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
-    bought, held, lapsed = reserve(event, seats=4), hold(event, seats=2), hold(event, seats=1)
+    bought, held, expired = reserve(event, seats=4), hold(event, seats=2), hold(event, seats=1)
     submit(Confirm(reservation_id=held, actor="test"))
-    expire_hold(lapsed)
+    expire_hold(expired)
     submit(ReleaseHolds(event=event.slug))
     submit(Cancel(reservation_id=bought, actor="test"))
     submit(EditEvent(event=event.slug, edits={"name": "New", "total_seats": 12}, actor="test"))
@@ -158,9 +143,9 @@ def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
     assert [tuple(each.values()) for each in shown["data"]] == [
         (1, "confirmed", -4, 6, str(bought)),
         (2, "held", -2, 4, str(held)),
-        (3, "held", -1, 3, str(lapsed)),
+        (3, "held", -1, 3, str(expired)),
         (4, "hold_confirmed", 0, 3, str(held)),
-        (5, "expired", 1, 4, str(lapsed)),
+        (5, "expired", 1, 4, str(expired)),
         (6, "cancelled", 4, 8, str(bought)),
         (7, "edited", 0, 8, None),
         (8, "capacity", 2, 10, None),
@@ -182,7 +167,7 @@ def test_nobody_is_named(event: Event, client: APIClient) -> None:
     assert set(change) == {"version", "kind", "seats", "availableSeats", "reservationId", "at"}
 
 
-def test_bit_by_bit(event: Event, client: APIClient) -> None:
+def test_changes_are_read_in_pages(event: Event, client: APIClient) -> None:
     for _ in range(5):
         reserve(event)
     first = changes(client, event, limit=2)
@@ -197,14 +182,11 @@ def test_bit_by_bit(event: Event, client: APIClient) -> None:
 def test_bad_after(event: Event, client: APIClient, bad: str) -> None:
     path = f"{EVENTS}/{event.slug}/changes"
     answer = client.get(f"{path}?after={bad}") if "%" in bad else client.get(path, {"after": bad})
-    assert (answer.status_code, answer.json()) == (
-        400,
-        invalid("after", "must be an integer from 0 to 9223372036854775807"),
-    )
+    assert_invalid(answer, ("after", "must be an integer from 0 to 9223372036854775807"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_follower_misses_nothing_while_it_is_written(event: Event, client: APIClient) -> None:
+def test_a_reader_of_changes_misses_none(event: Event, client: APIClient) -> None:
     Event.objects.update(total_seats=1000, available_seats=1000)
     seen: list[int] = []
 

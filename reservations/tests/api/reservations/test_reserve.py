@@ -6,31 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.http import HttpResponse
 from rest_framework.test import APIClient
 
 from reservations.models import Event, Reservation
+from reservations.tests.api.client import RESERVATION, assert_invalid, post
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import EventFactory, reserve
 
-OK = {"partnerId": "abc-corp", "seats": 3}
-
-
-def post_raw(client: APIClient, body: bytes, content_type: str = "application/json") -> Any:
-    return client.post("/reservations", body, content_type=content_type)
-
-
-def assert_invalid(answer: HttpResponse, *faults: tuple[str, str]) -> None:
-    assert answer.status_code == 400
-    assert json.loads(answer.content) == {
-        "error": faults[0][1],
-        "code": "invalid",
-        "details": [{"path": path, "message": message} for path, message in faults],
-    }
-
 
 def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> None:
-    answer = client.post(mount + slash, OK, format="json")
+    answer = post(client, mount + slash, RESERVATION)
     [reservation] = Reservation.objects.all()
     assert answer.status_code == 201
     assert answer.json() == {
@@ -46,24 +31,24 @@ def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> No
 
 def test_names_another_event(event: Event, client: APIClient) -> None:
     other = EventFactory.create()
-    answer = client.post("/reservations", OK | {"eventId": other.slug}, format="json")
+    answer = post(client, "/reservations", RESERVATION | {"eventId": other.slug})
     assert answer.status_code == 201
     assert_inventory(event, available=10, version=0, reservations=0)
     assert_inventory(other, available=7, version=1, reservations=1)
 
 
 def test_ignores_fields_it_does_not_know(event: Event, client: APIClient) -> None:
-    assert client.post("/reservations", OK | {"colour": "red"}, format="json").status_code == 201
+    assert post(client, "/reservations", RESERVATION | {"colour": "red"}).status_code == 201
 
 
 @pytest.mark.parametrize("seats", [1, 10])
 def test_both_ends_of_the_range(event: Event, client: APIClient, seats: int) -> None:
-    assert client.post("/reservations", OK | {"seats": seats}, format="json").status_code == 201
+    assert post(client, "/reservations", RESERVATION | {"seats": seats}).status_code == 201
 
 
 def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -> None:
     reserve(event, seats=8)
-    answer = client.post(mount, OK, format="json")
+    answer = post(client, mount, RESERVATION)
     assert (answer.status_code, answer.json()) == (
         409,
         {
@@ -73,7 +58,7 @@ def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -
             "availableSeats": 2,
         },
     )
-    assert client.post(mount, OK | {"seats": 2}, format="json").status_code == 201
+    assert post(client, mount, RESERVATION | {"seats": 2}).status_code == 201
     assert_inventory(event, available=0, version=2, reservations=2)
 
 
@@ -95,20 +80,20 @@ def test_the_last_seats_then_none(event: Event, client: APIClient, mount: str) -
     ],
 )
 def test_seats(event: Event, client: APIClient, seats: Any, message: str) -> None:
-    body = json.dumps(OK | {"seats": seats}).encode()
-    assert_invalid(post_raw(client, body), ("seats", message))
+    answer = post(client, "/reservations", RESERVATION | {"seats": seats})
+    assert_invalid(answer, ("seats", message))
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
 @pytest.mark.parametrize("seats", [b"1e400", b"-1e400", b"1e-400"])
 def test_numbers_that_are_no_integer(event: Event, client: APIClient, seats: bytes) -> None:
-    answer = post_raw(client, b'{"partnerId": "p", "seats": ' + seats + b"}")
+    answer = post(client, "/reservations", b'{"partnerId": "p", "seats": ' + seats + b"}")
     assert_invalid(answer, ("seats", "Seats must be an integer"))
 
 
 @pytest.mark.parametrize("seats", [b"1" + b"0" * 400, b"1" + b"0" * 40_000, b"-9" + b"9" * 40_000])
 def test_numbers_too_long_to_parse(event: Event, client: APIClient, seats: bytes) -> None:
-    answer = post_raw(client, b'{"partnerId": "p", "seats": ' + seats + b"}")
+    answer = post(client, "/reservations", b'{"partnerId": "p", "seats": ' + seats + b"}")
     message = "Seats must be at least 1" if seats[:1] == b"-" else "Maximum 10 seats per request"
     assert_invalid(answer, ("seats", message))
 
@@ -130,21 +115,20 @@ def test_numbers_too_long_to_parse(event: Event, client: APIClient, seats: bytes
     ],
 )
 def test_partner(event: Event, client: APIClient, partner: Any, message: str) -> None:
-    body = json.dumps(OK | {"partnerId": partner}).encode()
-    assert_invalid(post_raw(client, body), ("partnerId", message))
+    answer = post(client, "/reservations", RESERVATION | {"partnerId": partner})
+    assert_invalid(answer, ("partnerId", message))
 
 
 @pytest.mark.parametrize("partner", ["x" * 100, " x ", "Ünïcode ✓", "💺" * 100])
 def test_partners_that_are_fine(event: Event, client: APIClient, partner: str) -> None:
-    assert (
-        client.post("/reservations", OK | {"partnerId": partner}, format="json").status_code == 201
-    )
+    answer = post(client, "/reservations", RESERVATION | {"partnerId": partner})
+    assert answer.status_code == 201
     assert Reservation.objects.get().partner == partner.strip()
 
 
 def test_missing_fields_are_all_named(event: Event, client: APIClient) -> None:
     assert_invalid(
-        client.post("/reservations", {}, format="json"),
+        post(client, "/reservations", {}),
         ("partnerId", "Partner ID is required"),
         ("seats", "Seats must be an integer"),
     )
@@ -152,13 +136,13 @@ def test_missing_fields_are_all_named(event: Event, client: APIClient) -> None:
 
 @pytest.mark.parametrize("slug", [5, None, True, ["x"]])
 def test_event_id_must_be_a_string(event: Event, client: APIClient, slug: Any) -> None:
-    answer = client.post("/reservations", OK | {"eventId": slug}, format="json")
+    answer = post(client, "/reservations", RESERVATION | {"eventId": slug})
     assert_invalid(answer, ("eventId", "Event ID must be a string"))
 
 
 @pytest.mark.parametrize("slug", ["none", "", "nul\0", "\ud800", "x" * 10_000, "a b"])
 def test_unknown_event(event: Event, client: APIClient, slug: str) -> None:
-    answer = post_raw(client, json.dumps(OK | {"eventId": slug}).encode())
+    answer = post(client, "/reservations", RESERVATION | {"eventId": slug})
     assert (answer.status_code, answer.json()) == (
         404,
         {"error": "Event not found", "code": "event_not_found"},
@@ -184,31 +168,32 @@ def test_unknown_event(event: Event, client: APIClient, slug: str) -> None:
     ],
 )
 def test_malformed_json(event: Event, client: APIClient, body: bytes) -> None:
-    assert_invalid(post_raw(client, body), ("", "Request body must be valid JSON in UTF-8"))
+    assert_invalid(
+        post(client, "/reservations", body), ("", "Request body must be valid JSON in UTF-8")
+    )
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'"text"', b"true"])
 def test_not_an_object(event: Event, client: APIClient, body: bytes) -> None:
-    assert_invalid(post_raw(client, body), ("", "Request body must be a JSON object"))
+    assert_invalid(post(client, "/reservations", body), ("", "Request body must be a JSON object"))
 
 
-def test_the_body_is_utf8_whatever_charset_is_claimed(event: Event, client: APIClient) -> None:
+def test_the_body_is_utf8_whatever_its_charset(event: Event, client: APIClient) -> None:
     body = '{"partnerId": "Ünïcode", "seats": 1}'.encode()
-    answer = post_raw(client, body, "application/json; charset=latin-1")
+    answer = post(client, "/reservations", body, content_type="application/json; charset=latin-1")
     assert answer.status_code == 201
     assert Reservation.objects.get().partner == "Ünïcode"
 
 
 def test_of_equal_keys_the_last_counts(event: Event, client: APIClient) -> None:
-    answer = post_raw(client, b'{"partnerId": "p", "seats": 99, "seats": 1}')
+    answer = post(client, "/reservations", b'{"partnerId": "p", "seats": 99, "seats": 1}')
     assert (answer.status_code, answer.json()["seats"]) == (201, 1)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "gzip, gzip", "x"])
 def test_a_compressed_body(event: Event, client: APIClient, coding: str) -> None:
-    body = gzip.compress(json.dumps(OK).encode())
-    headers = {"content-encoding": coding}
-    answer = client.post("/reservations", body, content_type="application/json", headers=headers)
+    body = gzip.compress(json.dumps(RESERVATION).encode())
+    answer = post(client, "/reservations", body, content_encoding=coding)
     assert (answer.status_code, answer.json()) == (
         415,
         {"error": "Request body must not be compressed", "code": "unsupported_media_type"},
@@ -217,20 +202,22 @@ def test_a_compressed_body(event: Event, client: APIClient, coding: str) -> None
 
 
 def test_body_over_64_kib(event: Event, client: APIClient) -> None:
-    padded = json.dumps(OK).encode().ljust(64 * 1024)
-    answer = post_raw(client, padded + b" ")
+    padded = json.dumps(RESERVATION).encode().ljust(64 * 1024)
+    answer = post(client, "/reservations", padded + b" ")
     assert (answer.status_code, answer.json()) == (
         413,
         {"error": "Request body must be at most 65536 bytes", "code": "payload_too_large"},
     )
-    assert post_raw(client, padded).status_code == 201
+    assert post(client, "/reservations", padded).status_code == 201
 
 
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/xml", "application/x-www-form-urlencoded", "x"]
 )
 def test_media_type(event: Event, client: APIClient, content_type: str) -> None:
-    answer = post_raw(client, b'{"partnerId": "p", "seats": 1}', content_type)
+    answer = post(
+        client, "/reservations", b'{"partnerId": "p", "seats": 1}', content_type=content_type
+    )
     assert (answer.status_code, answer.json()) == (
         415,
         {
@@ -255,7 +242,7 @@ def test_other_methods(
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png", "*/*", "x"])
 def test_answers_json_whatever_is_accepted(event: Event, client: APIClient, accept: str) -> None:
-    answer = client.post("/reservations", OK, format="json", headers={"accept": accept})
+    answer = post(client, "/reservations", RESERVATION, accept=accept)
     assert (answer.status_code, answer["Content-Type"]) == (201, "application/json")
 
 
@@ -266,7 +253,7 @@ def test_a_crash_is_a_500_that_tells_nothing(
         raise RuntimeError("SELECT secret")
 
     monkeypatch.setattr("reservations.api.reservations.views.submit", crash)
-    answer = client.post("/reservations", OK, format="json")
+    answer = post(client, "/reservations", RESERVATION)
     assert (answer.status_code, answer.json()) == (
         500,
         {"error": "Internal server error", "code": "internal_error"},

@@ -1,6 +1,5 @@
 """POST /reservations with holdSeconds, and POST /reservations/{id}/confirm."""
 
-import json
 from typing import Any
 from uuid import uuid4
 
@@ -10,21 +9,24 @@ from rest_framework.test import APIClient
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import Event, Reservation
-from reservations.tests.api.test_reservation import BAD_IDS, NOT_FOUND
+from reservations.tests.api.client import (
+    BAD_IDS,
+    RESERVATION,
+    RESERVATION_NOT_FOUND,
+    assert_invalid,
+    iso,
+    post,
+)
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
-HOLD = {"partnerId": "abc-corp", "seats": 3, "holdSeconds": 60}
-
-
-def iso(moment: Any) -> str:
-    return str(moment.isoformat()).replace("+00:00", "Z")
+HOLD = RESERVATION | {"holdSeconds": 60}
 
 
 def test_holds(event: Event, client: APIClient, mount: str, slash: str) -> None:
-    answer = client.post(mount + slash, HOLD, format="json")
+    answer = post(client, mount + slash, HOLD)
     held = Reservation.objects.get()
     assert (answer.status_code, answer.json()) == (
         201,
@@ -51,7 +53,7 @@ def test_holds(event: Event, client: APIClient, mount: str, slash: str) -> None:
 
 @pytest.mark.parametrize("seconds", [5, 3600])
 def test_both_ends_of_the_range(event: Event, client: APIClient, seconds: int) -> None:
-    answer = client.post("/reservations", HOLD | {"holdSeconds": seconds}, format="json")
+    answer = post(client, "/reservations", HOLD | {"holdSeconds": seconds})
     assert answer.status_code == 201
     held = Reservation.objects.get()
     assert held.expires_at
@@ -73,22 +75,14 @@ def test_both_ends_of_the_range(event: Event, client: APIClient, seconds: int) -
     ],
 )
 def test_other_hold_seconds(event: Event, client: APIClient, seconds: Any, message: str) -> None:
-    body = json.dumps(HOLD | {"holdSeconds": seconds})
-    answer = client.post("/reservations", body, content_type="application/json")
-    assert (answer.status_code, answer.json()) == (
-        400,
-        {
-            "error": message,
-            "code": "invalid",
-            "details": [{"path": "holdSeconds", "message": message}],
-        },
-    )
+    answer = post(client, "/reservations", HOLD | {"holdSeconds": seconds})
+    assert_invalid(answer, ("holdSeconds", message))
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> None:
     held = hold(event, seats=3)
-    first = client.post(f"{mount}/{held}/confirm{slash}")
+    first = post(client, f"{mount}/{held}/confirm{slash}")
     assert (first.status_code, first.json()) == (
         200,
         {
@@ -102,7 +96,7 @@ def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> No
         },
     )
     assert client.get(f"{mount}/{held}").json() == first.json()
-    again = client.post(f"{mount}/{held}/confirm{slash}")
+    again = post(client, f"{mount}/{held}/confirm{slash}")
     assert (again.status_code, again.json()) == (200, first.json())
     assert_inventory(event, available=7, version=2, reservations=1)
 
@@ -110,16 +104,16 @@ def test_confirms(event: Event, client: APIClient, mount: str, slash: str) -> No
 def test_a_reservation_that_was_never_held_is_confirmed_already(
     event: Event, client: APIClient
 ) -> None:
-    assert client.post(f"/reservations/{reserve(event)}/confirm").status_code == 200
+    assert post(client, f"/reservations/{reserve(event)}/confirm").status_code == 200
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
-def test_too_late(event: Event, client: APIClient) -> None:
+def test_an_expired_hold_cannot_be_confirmed(event: Event, client: APIClient) -> None:
     held = hold(event, seats=3)
     expire_hold(held)
     assert client.get(f"/reservations/{held}").json()["status"] == "held"
     for _ in range(2):
-        answer = client.post(f"/reservations/{held}/confirm")
+        answer = post(client, f"/reservations/{held}/confirm")
         assert (answer.status_code, answer.json()) == (
             409,
             {
@@ -136,8 +130,8 @@ def test_a_cancelled_hold(event: Event, client: APIClient) -> None:
     held = hold(event, seats=3)
     assert client.delete(f"/reservations/{held}").status_code == 204
     assert client.get(f"/reservations/{held}").json()["status"] == "cancelled"
-    answer = client.post(f"/reservations/{held}/confirm")
-    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+    answer = post(client, f"/reservations/{held}/confirm")
+    assert (answer.status_code, answer.json()) == (404, RESERVATION_NOT_FOUND)
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
@@ -145,7 +139,7 @@ def test_an_expired_hold_cannot_be_cancelled(event: Event, client: APIClient) ->
     held = hold(event, seats=3)
     expire_hold(held)
     answer = client.delete(f"/reservations/{held}")
-    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+    assert (answer.status_code, answer.json()) == (404, RESERVATION_NOT_FOUND)
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
@@ -153,8 +147,8 @@ def test_unknown_id(event: Event, client: APIClient) -> None:
     cancelled = reserve(event)
     submit(Cancel(reservation_id=cancelled, actor="test"))
     for unknown in (uuid4(), cancelled):
-        answer = client.post(f"/reservations/{unknown}/confirm")
-        assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+        answer = post(client, f"/reservations/{unknown}/confirm")
+        assert (answer.status_code, answer.json()) == (404, RESERVATION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
@@ -173,7 +167,7 @@ def test_other_methods(event: Event, client: APIClient, method: str) -> None:
     assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
 
 
-@pytest.mark.parametrize("headers", [{}, {"idempotency-key": "k"}])
+@pytest.mark.parametrize("headers", [{}, {"idempotency_key": "k"}])
 def test_a_body_is_not_needed_but_must_be_json(
     event: Event, client: APIClient, headers: dict[str, str]
 ) -> None:
@@ -185,17 +179,17 @@ def test_a_body_is_not_needed_but_must_be_json(
         (b"", "application/x-www-form-urlencoded", 200),
         (b'{"x": 1}', "application/json", 422 if headers else 200),
     ):
-        answer = client.post(path, raw, content_type=content_type, headers=headers)
+        answer = post(client, path, raw, content_type=content_type, **headers)
         assert (answer.status_code, raw[:8]) == (status, raw[:8])
 
 
-def test_the_items_of_a_booking_are_not_here(event: Event, client: APIClient, mount: str) -> None:
+def test_items_of_a_booking_are_not_found(event: Event, client: APIClient, mount: str) -> None:
     book((event, 2))
     [item] = Reservation.objects.all()
     for answer in (
         client.get(f"{mount}/{item.pk}"),
-        client.post(f"{mount}/{item.pk}/confirm"),
+        post(client, f"{mount}/{item.pk}/confirm"),
         client.delete(f"{mount}/{item.pk}"),
     ):
-        assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+        assert (answer.status_code, answer.json()) == (404, RESERVATION_NOT_FOUND)
     assert_inventory(event, available=8, version=1, reservations=1)

@@ -1,4 +1,4 @@
-"""What staff do in the box office, with a mouse and a keyboard."""
+"""What staff do in the admin, with a mouse and a keyboard."""
 
 import re
 
@@ -24,7 +24,7 @@ for slug, name in (("matinee", "Matinee"), ("gala", "Gala")):
     Event.objects.create_event(Event(slug=slug, name=name, total_seats=20))
 submit(Reserve(event="matinee", partner="held-one", seats=4, actor="test", hold_seconds=3600))
 items = tuple(BookingItem(event=slug, seats=3) for slug in ("gala", "matinee"))
-print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).booking_id)
+print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).id)
 """
 
 

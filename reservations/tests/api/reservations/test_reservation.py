@@ -8,27 +8,9 @@ from rest_framework.test import APIClient
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import Event, Reservation
+from reservations.tests.api.client import BAD_IDS, RESERVATION_NOT_FOUND, iso
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.factories import reserve
-
-BAD_IDS = [
-    "x",
-    "123",
-    "0" * 32,
-    "{00000000-0000-0000-0000-000000000000}",
-    "urn:uuid:00000000-0000-0000-0000-000000000000",
-    "00000000-0000-0000-0000-00000000000g",
-    "00000000-0000-0000-0000-000000000000%0A",
-    "%00",
-    "%FF",
-    "%ED%A0%80",
-    "%F0%9F%92%BA",
-    "x" * 3000,
-]
-NOT_FOUND = {
-    "error": "Reservation not found or already cancelled",
-    "code": "reservation_not_found",
-}
 
 
 @pytest.mark.parametrize("status", ["confirmed", "cancelled"])
@@ -37,7 +19,6 @@ def test_get(event: Event, client: APIClient, mount: str, slash: str, status: st
     if status == "cancelled":
         submit(Cancel(reservation_id=reservation_id, actor="test"))
     answer = client.get(f"{mount}/{reservation_id}{slash}")
-    created = Reservation.objects.get().created_at
     assert (answer.status_code, answer.json()) == (
         200,
         {
@@ -46,7 +27,7 @@ def test_get(event: Event, client: APIClient, mount: str, slash: str, status: st
             "partnerId": "abc-corp",
             "seats": 3,
             "status": status,
-            "createdAt": created.isoformat().replace("+00:00", "Z"),
+            "createdAt": iso(Reservation.objects.get().created_at),
             "expiresAt": None,
         },
     )
@@ -62,7 +43,7 @@ def test_delete(event: Event, client: APIClient, mount: str, slash: str) -> None
     first = client.delete(f"{mount}/{reservation_id}{slash}")
     assert (first.status_code, first.content) == (204, b"")
     second = client.delete(f"{mount}/{reservation_id}{slash}")
-    assert (second.status_code, second.json()) == (404, NOT_FOUND)
+    assert (second.status_code, second.json()) == (404, RESERVATION_NOT_FOUND)
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
@@ -70,7 +51,7 @@ def test_delete(event: Event, client: APIClient, mount: str, slash: str) -> None
 def test_unknown_id(event: Event, client: APIClient, method: str) -> None:
     for unknown in (uuid4(), "00000000-0000-0000-0000-000000000000"):
         answer = getattr(client, method)(f"/reservations/{unknown}")
-        assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+        assert (answer.status_code, answer.json()) == (404, RESERVATION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("method", ["get", "delete", "put", "post", "patch", "options"])

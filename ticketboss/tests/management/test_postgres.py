@@ -1,21 +1,19 @@
 """manage.py postgres status|stop|backup|restore."""
 
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 from pytest_django import Settings
 
+from reservations.tests.commands import output_of
 from ticketboss.embedded_postgres.cluster import Cluster
 
 pytestmark = pytest.mark.slow
 
 
 def postgres(*arguments: object) -> str:
-    out = StringIO()
-    call_command("postgres", *map(str, arguments), stdout=out)
-    return out.getvalue()
+    return output_of("postgres", *map(str, arguments))
 
 
 def slugs(cluster: Cluster) -> list[str]:

@@ -58,10 +58,10 @@ BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "qu
         ("POST", "/api/v1/bookings", BOOKING, 409, {}),
     ],
 )
-def test_what_a_request_takes_is_free_as_soon_as_it_is_answered(
+def test_a_request_leaves_nothing_to_the_garbage_collector(
     method: str, path: str, body: object, status: int, headers: dict[str, str]
 ) -> None:
-    """Without circles, which the garbage collector would have to find, more often the busier."""
+    """Nothing it made refers to itself in a circle."""
     EventFactory.create(slug="hot", total_seats=2)
     assert ask(method, path, body, **headers) == status  # what is made once
     gc.collect()

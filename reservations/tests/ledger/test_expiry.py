@@ -1,4 +1,4 @@
-"""Holds are judged by PostgreSQL's clock under the lock, with nobody else to release them."""
+"""Holds expire by PostgreSQL's clock, read under the lock; the next command releases them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,18 +9,19 @@ from django.test.utils import CaptureQueriesContext
 
 from reservations.errors import HoldExpired, NotEnoughSeats
 from reservations.ledger import submit
-from reservations.ledger.commands import Cancel, Confirm, ReleaseHolds, Reserve
+from reservations.ledger.commands import Cancel, Confirm, ReleaseHolds
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Change, Event, Reservation
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.database import (
-    SALE,
-    in_a_thread,
-    second_connection,
-    verbs,
-    wait_for_a_waiter,
+from reservations.tests.database import SALE, in_a_thread, locked, verbs, wait_for_a_waiter
+from reservations.tests.factories import (
+    EventFactory,
+    book,
+    expire_hold,
+    hold,
+    reservation_of,
+    reserve,
 )
-from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +41,7 @@ def test_a_hold_takes_seats_until_it_is_confirmed(event: Event) -> None:
     assert_no_drift()
 
 
-def test_it_ends_so_many_seconds_after_its_lock_by_the_databases_clock(event: Event) -> None:
+def test_a_hold_ends_by_the_databases_clock(event: Event) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         [before] = cursor.fetchone()
@@ -52,7 +53,7 @@ def test_it_ends_so_many_seconds_after_its_lock_by_the_databases_clock(event: Ev
     assert (held.expires_at - held.created_at).total_seconds() == 60
 
 
-def test_a_lapsed_hold_frees_its_seats_for_the_very_next_buyer(event: Event) -> None:
+def test_an_expired_hold_frees_its_seats_for_the_next_buyer(event: Event) -> None:
     first, second = hold(event, seats=5), hold(event, seats=5)
     expire_hold(first)
     with pytest.raises(NotEnoughSeats) as refusal:
@@ -65,7 +66,7 @@ def test_a_lapsed_hold_frees_its_seats_for_the_very_next_buyer(event: Event) -> 
     assert_no_drift()
 
 
-def test_every_command_notices_what_has_lapsed(event: Event) -> None:
+def test_every_command_releases_expired_holds(event: Event) -> None:
     other = EventFactory.create(total_seats=3)
     expire_hold(hold(event, seats=10), hold(other, seats=3))
     book((event, 2), (other, 3))
@@ -84,7 +85,7 @@ def test_every_command_notices_what_has_lapsed(event: Event) -> None:
     assert_no_drift()
 
 
-def test_they_expire_in_the_order_of_their_ends(event: Event) -> None:
+def test_holds_expire_in_the_order_of_their_ends(event: Event) -> None:
     second, first = hold(event, seconds=20), hold(event, seconds=10)
     Reservation.objects.filter(pk=second).update(expires_at="2020-01-01T00:00:01Z")
     Reservation.objects.filter(pk=first).update(expires_at="2020-01-01T00:00:00Z")
@@ -97,7 +98,7 @@ def test_they_expire_in_the_order_of_their_ends(event: Event) -> None:
 
 
 @pytest.mark.parametrize("holds", [1, 3])
-def test_releasing_costs_the_same_statements_however_many(event: Event, holds: int) -> None:
+def test_any_number_of_holds_is_released_in_one_statement(event: Event, holds: int) -> None:
     expire_hold(*[hold(event) for _ in range(holds)])
     with CaptureQueriesContext(connection) as queries:
         reserve(event)
@@ -111,11 +112,10 @@ def test_holds_that_last_cost_a_buyer_one_round_trip(event: Event) -> None:
     assert verbs(queries) == [*SALE[:2], ["WITH"], *SALE[2:]]
 
 
-def test_a_wait_for_the_lock_that_outlasts_the_hold(event: Event) -> None:
-    """Whoever asked in time but was let in too late finds it expired: the clock is read after."""
+def test_a_confirmation_that_waits_too_long_is_refused(event: Event) -> None:
+    """The hold ends during the wait for the lock: the clock is read afterwards."""
     held = hold(event, seats=10, seconds=60)
-    with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+    with locked(event) as other, ThreadPoolExecutor(1) as pool:
         other.execute(
             "UPDATE reservations_reservation SET expires_at = clock_timestamp() + interval '0.3 s'"
         )
@@ -128,10 +128,9 @@ def test_a_wait_for_the_lock_that_outlasts_the_hold(event: Event) -> None:
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
-def test_a_wait_for_the_lock_that_leaves_time(event: Event) -> None:
+def test_a_confirmation_that_waits_a_little_succeeds(event: Event) -> None:
     held = hold(event, seats=10, seconds=60)
-    with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+    with locked(event) as other, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(in_a_thread, partial(confirm, held))
         wait_for_a_waiter()
         other.commit()
@@ -139,9 +138,8 @@ def test_a_wait_for_the_lock_that_leaves_time(event: Event) -> None:
     assert_inventory(event, available=0, version=2, reservations=1)
 
 
-def test_a_hold_made_after_a_wait_lasts_from_then_on(event: Event) -> None:
-    with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
+def test_a_hold_begins_when_its_lock_is_granted(event: Event) -> None:
+    with locked(event) as other, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(in_a_thread, partial(hold, event, seconds=5))
         wait_for_a_waiter()
         other.execute("SELECT pg_sleep(0.2)")
@@ -152,8 +150,8 @@ def test_a_hold_made_after_a_wait_lasts_from_then_on(event: Event) -> None:
     assert held.created_at > granted
 
 
-def test_the_outcome_says_until_when(event: Event) -> None:
-    command = Reserve(event=event.slug, partner="p", seats=2, actor="test", hold_seconds=5)
+def test_the_outcome_of_a_hold_says_when_it_ends(event: Event) -> None:
+    command = reservation_of(event, 2, hold_seconds=5)
     expires_at = Reservation.objects.filter(pk=command.reservation_id).values_list(
         "expires_at", flat=True
     )

@@ -1,0 +1,24 @@
+"""Management commands, in this process."""
+
+from io import StringIO
+
+from django.core.management import CommandError, call_command
+
+
+def output_of(command: str, *arguments: str) -> str:
+    """Run a command that must succeed, and return what it printed."""
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def run_command(command: str, *arguments: str) -> tuple[int, str]:
+    """Run a command, and return its exit code and what it printed, its error included."""
+    out = StringIO()
+    try:
+        call_command(command, *arguments, stdout=out)
+    except SystemExit as end:
+        return int(end.code or 0), out.getvalue()
+    except CommandError as error:
+        return error.returncode, out.getvalue() + str(error)
+    return 0, out.getvalue()
