@@ -43,7 +43,7 @@ def update_from_json(model: type[Model], columns: Sequence[str]) -> str:
 
 
 @cache
-def release_expired_holds(event: type[Model], reservation: type[Model], change: type[Model]) -> str:
+def expire_holds(event: type[Model], reservation: type[Model], change: type[Model]) -> str:
     """Return the statement that expires holds and writes a change for each (decision 8).
 
     Parameters: ``events``, the keys of locked events, and ``now``. Versions and counters continue

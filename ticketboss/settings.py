@@ -186,7 +186,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
-    "ticketboss.admin.apps.BoxOfficeConfig",
+    "ticketboss.admin.apps.TicketBossAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -256,11 +256,11 @@ SPECTACULAR_SETTINGS = {
         "`Allow`, 414 and 431 for an over-long URL or header, and 500 `internal_error` for a "
         "fault of ours. Plain http may be sent to https with 301 or 308."
     ),
-    "PREPROCESSING_HOOKS": ["reservations.api.openapi.choose_one_mount"],
+    "PREPROCESSING_HOOKS": ["reservations.api.openapi.drop_duplicate_mounts"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "reservations.api.reservations.openapi.link_and_mount",
-        "reservations.api.v1.openapi.link",
+        "reservations.api.reservations.openapi.add_links_and_mounts",
+        "reservations.api.v1.openapi.add_links",
     ],
     "ENUM_NAME_OVERRIDES": {
         "ReservationStatus": "reservations.models.Reservation.Status",

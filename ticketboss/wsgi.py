@@ -29,7 +29,7 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
     try:
         _require_path(environ)
         _read_body(environ)
-        if busy := _limiter.shed(environ["PATH_INFO"]):
+        if busy := _limiter.reject_if_full(environ["PATH_INFO"]):
             return _answer(environ, start_response, "503 Service Unavailable", *busy)
         with _limiter.in_flight():
             return django(environ, start_response)

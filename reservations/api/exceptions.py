@@ -26,7 +26,7 @@ Body = dict[str, Any]
 _SOON = {"Retry-After": "1"}  # seconds
 
 
-class Answer(NamedTuple):
+class APIError(NamedTuple):
     """What the answer to an error says; each family of the API gives it a form."""
 
     status: int
@@ -36,45 +36,45 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}
 
 
-class _Rule(NamedTuple):
+class _Mapping(NamedTuple):
     status: int
-    shown: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     """Attributes of the refusal that the body shows, in camelCase."""
     headers: dict[str, str] = {}
-    known_as: type[errors.Refusal] | None = None
-    """The refusal that a client is told of instead."""
+    reported_as: type[errors.Refusal] | None = None
+    """The refusal that the client reads of instead."""
 
 
-_RULES: dict[type[errors.Refusal], _Rule] = {
-    errors.EventNotFound: _Rule(404),
-    errors.NotEnoughSeats: _Rule(409, ("requested", "available_seats")),
-    errors.VersionConflict: _Rule(409, ("version",)),
-    errors.PreconditionFailed: _Rule(412, ("version",), known_as=errors.VersionConflict),
-    errors.ReservationNotFound: _Rule(404),
-    # A booking's items are no reservations of a partner's.
-    errors.PartOfBooking: _Rule(404, known_as=errors.ReservationNotFound),
-    errors.HoldExpired: _Rule(409),
-    errors.InsufficientSeats: _Rule(409),
-    errors.BookingNotFound: _Rule(404),
-    errors.BookingAlreadyCancelled: _Rule(409),
-    errors.IdempotencyKeyReused: _Rule(422),
-    errors.Busy: _Rule(503, headers=_SOON),
-    errors.OutcomeUnknown: _Rule(503, headers=_SOON),
+_MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
+    errors.EventNotFound: _Mapping(404),
+    errors.NotEnoughSeats: _Mapping(409, ("requested", "available_seats")),
+    errors.VersionConflict: _Mapping(409, ("version",)),
+    errors.PreconditionFailed: _Mapping(412, ("version",), reported_as=errors.VersionConflict),
+    errors.ReservationNotFound: _Mapping(404),
+    # To a partner, the items of a booking are not reservations.
+    errors.PartOfBooking: _Mapping(404, reported_as=errors.ReservationNotFound),
+    errors.HoldExpired: _Mapping(409),
+    errors.InsufficientSeats: _Mapping(409),
+    errors.BookingNotFound: _Mapping(404),
+    errors.BookingAlreadyCancelled: _Mapping(409),
+    errors.IdempotencyKeyReused: _Mapping(422),
+    errors.Busy: _Mapping(503, headers=_SOON),
+    errors.OutcomeUnknown: _Mapping(503, headers=_SOON),
 }
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
     """Answer any exception of a view (DRF's ``EXCEPTION_HANDLER``)."""
-    return _json(explain(error))
+    return _json(to_api_error(error))
 
 
-def explain(error: Exception) -> Answer:
+def to_api_error(error: Exception) -> APIError:
     """Return what to answer to any exception of a view, and log the unexpected ones."""
     match error:
-        case errors.Refusal() if type(error) in _RULES:
-            return _refused(error)
+        case errors.Refusal() if type(error) in _MAPPINGS:
+            return _from_refusal(error)
         case exceptions.APIException():
-            return _explain(error)
+            return _from_drf(error)
         case Http404():
             return _NOT_FOUND
         case SuspiciousOperation():
@@ -82,34 +82,34 @@ def explain(error: Exception) -> Answer:
             return _BAD_REQUEST
     if isinstance(error, UNAVAILABLE):
         log.warning("api.database_unavailable", reason=str(error))
-        return _refused(errors.Busy())
+        return _from_refusal(errors.Busy())
     log.error("api.crashed", exc_info=error)
     return _INTERNAL
 
 
-_BAD_REQUEST = Answer(400, "invalid", "Bad request")
-_NOT_FOUND = Answer(404, "not_found", "Not found")
-_INTERNAL = Answer(500, "internal_error", "Internal server error")
+_BAD_REQUEST = APIError(400, "invalid", "Bad request")
+_NOT_FOUND = APIError(404, "not_found", "Not found")
+_INTERNAL = APIError(500, "internal_error", "Internal server error")
 
 
-def _refused(refusal: errors.Refusal) -> Answer:
-    rule = _RULES[type(refusal)]
-    told = rule.known_as or type(refusal)
-    return Answer(
-        rule.status,
-        _snake_case(told.__name__),
-        told.sentence(),
-        {_camel_case(name): getattr(refusal, name) for name in rule.shown},
-        rule.headers | replayed(refusal),
+def _from_refusal(refusal: errors.Refusal) -> APIError:
+    mapping = _MAPPINGS[type(refusal)]
+    reported = mapping.reported_as or type(refusal)
+    return APIError(
+        mapping.status,
+        _snake_case(reported.__name__),
+        reported.sentence(),
+        {_camel_case(name): getattr(refusal, name) for name in mapping.fields},
+        mapping.headers | replay_headers(refusal),
     )
 
 
-def replayed(answer: errors.Refusal | Outcome) -> dict[str, str]:
+def replay_headers(answer: errors.Refusal | Outcome) -> dict[str, str]:
     """Return the header of an answer that was given before."""
     return {"Idempotent-Replayed": "true"} if answer.replayed else {}
 
 
-def _explain(error: exceptions.APIException) -> Answer:
+def _from_drf(error: exceptions.APIException) -> APIError:
     match error:
         case exceptions.ValidationError():
             faults = list(_faults(error.detail))
@@ -117,8 +117,8 @@ def _explain(error: exceptions.APIException) -> Answer:
             faults = [{"path": "", "message": str(error.detail)}]
         case _:
             code, sentence = error.default_code, str(error.detail)
-            return Answer(error.status_code, code, sentence, headers=_headers(error))
-    return Answer(400, "invalid", faults[0]["message"], {"details": faults})
+            return APIError(error.status_code, code, sentence, headers=_headers(error))
+    return APIError(400, "invalid", faults[0]["message"], {"details": faults})
 
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
@@ -182,7 +182,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Answer while the database cannot be had."""
-    refused = _refused(errors.Busy())
+    refused = _from_refusal(errors.Busy())
     if wants_page(request):
         response = render(request, "reservations/unavailable.html", status=refused.status)
         for name, value in refused.headers.items():
@@ -191,7 +191,7 @@ def unavailable(request: HttpRequest) -> HttpResponse:
     return _json(refused)
 
 
-def _json(answer: Answer) -> JSONResponse:
+def _json(answer: APIError) -> JSONResponse:
     body = {"error": answer.sentence, "code": answer.code, **answer.details}
     return JSONResponse(body, status=answer.status, headers=answer.headers)
 

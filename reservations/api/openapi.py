@@ -144,7 +144,7 @@ def location(what: str) -> OpenApiParameter:
     )
 
 
-def choose_one_mount(endpoints: list[Endpoint]) -> list[Endpoint]:
+def drop_duplicate_mounts(endpoints: list[Endpoint]) -> list[Endpoint]:
     """Keep each route once, without the optional slash at its end."""
     return [
         (path.rstrip("/") or "/", regex, method, view)

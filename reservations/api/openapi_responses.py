@@ -50,17 +50,17 @@ def refusals(
     }
 
 
-def faults(serializer: Form, path: str = "") -> Iterator[exceptions.ValidationError]:
+def validation_errors(serializer: Form, path: str = "") -> Iterator[exceptions.ValidationError]:
     """Yield a refusal for each message that the fields of ``serializer`` have of their own."""
     for name, field in serializer().fields.items():
-        yield from _faults(field, path + name)
+        yield from _own_messages(field, path + name)
         child = getattr(field, "child", None)
         if isinstance(child, serializers.Serializer):
-            yield from _faults(child, f"{path}{name}.0")
-            yield from faults(type(child), f"{path}{name}.0.")
+            yield from _own_messages(child, f"{path}{name}.0")
+            yield from validation_errors(type(child), f"{path}{name}.0.")
 
 
-def _faults(field: serializers.Field[Any, Any, Any, Any], path: str) -> Iterator[Any]:
+def _own_messages(field: serializers.Field[Any, Any, Any, Any], path: str) -> Iterator[Any]:
     inherited = {
         message
         for each in type(field).__mro__

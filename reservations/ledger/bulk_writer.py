@@ -34,7 +34,7 @@ class BulkWriter:
             # As JSON, since psycopg takes three times as long for an array of each column.
             self._parameters.append(orjson.dumps(rows).decode())
 
-    def commit(self) -> None:
+    def append_commit(self) -> None:
         """Commit after the last statement; ``atomic`` then has nothing left to commit."""
         self._statements.append(sql.COMMIT)
 

@@ -15,7 +15,7 @@ from reservations.ledger.bulk_writer import BulkWriter
 from reservations.ledger.commands import Command
 from reservations.ledger.lock import lock_events
 from reservations.ledger.outbox import queue_mails
-from reservations.ledger.outcomes import FINAL, Outcome
+from reservations.ledger.outcomes import REMEMBERED_OUTCOMES, Outcome
 from reservations.ledger.rules import decide
 from reservations.ledger.state import State
 from reservations.ledger.unit_of_work import UnitOfWork
@@ -24,7 +24,7 @@ from reservations.models import Change, IdempotencyRecord
 
 log = structlog.get_logger(__name__)
 
-_codec = OutcomeCodec(FINAL)
+_codec = OutcomeCodec(REMEMBERED_OUTCOMES)
 
 
 def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
@@ -50,7 +50,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
             writer = BulkWriter()
             work.save(writer)
             if outermost:
-                writer.commit()
+                writer.append_commit()
             writer.flush()
     except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))

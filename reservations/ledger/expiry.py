@@ -22,7 +22,7 @@ def release_expired_holds(events: Sequence[EventRow], now: datetime) -> list[Eve
         return list(events)
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.release_expired_holds(Event, Reservation, Change),
+            sql.expire_holds(Event, Reservation, Change),
             {"events": list(holders), "now": now},
         )
         for pk, holds, seats in cursor.fetchall():

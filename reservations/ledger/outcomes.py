@@ -105,7 +105,7 @@ class HoldsReleased(Outcome):
     """No expired hold keeps seats of the event."""
 
 
-FINAL: Any = (
+REMEMBERED_OUTCOMES: Any = (
     Reserved
     | Confirmed
     | Cancelled

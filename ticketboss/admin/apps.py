@@ -3,7 +3,7 @@
 from django.contrib.admin.apps import AdminConfig
 
 
-class BoxOfficeConfig(AdminConfig):
+class TicketBossAdminConfig(AdminConfig):
     """Django's admin on Unfold's site, with the pages of users and jobs."""
 
     default_site = "unfold.sites.UnfoldAdminSite"

@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 2
 _LOST = (ConnectorException, OperationalError, InterfaceError, psycopg.OperationalError)
 
 
-class Worker:
+class JobWorker:
     """Runs the jobs until SIGINT, SIGTERM or SIGHUP, however often the database goes away.
 
     ``reach_database`` raises ``CommandError`` with the reason while it is away.

@@ -1,4 +1,4 @@
-"""One id for each request, in its answer and in every log line it causes."""
+"""Logs and measures every request, under an id that its answer and all its log lines carry."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def request_id_for(sent: str) -> str:
 
 
 class RequestLogMiddleware:
-    """Answer with ``X-Request-ID``: the client's own if it is well-formed, else a new one."""
+    """Adds ``X-Request-ID``, a log line and a metric to every request that reaches Django."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

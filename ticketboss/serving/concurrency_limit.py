@@ -33,7 +33,7 @@ class ConcurrencyLimiter:
         self._answer = _render(exception_handler)
         self._v1_answer = _render(v1_exception_handler)
 
-    def shed(self, path: str) -> BusyAnswer | None:
+    def reject_if_full(self, path: str) -> BusyAnswer | None:
         """Return the answer to a request that is one too many, None if it is admitted."""
         if self._in_flight < self._limit or path.startswith(_EXEMPT):
             return None

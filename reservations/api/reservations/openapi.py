@@ -17,7 +17,7 @@ from reservations.api.openapi import (
     location,
     refusals,
 )
-from reservations.api.openapi_responses import faults, load_examples, named, success
+from reservations.api.openapi_responses import load_examples, named, success, validation_errors
 from reservations.api.reservations.exceptions import InvalidReservationId
 from reservations.api.reservations.serializers import (
     ReservationRequest,
@@ -79,7 +79,7 @@ RESERVE = extend_schema(
     responses={
         201: success(ReservedSerializer, "The seats are yours", _EXAMPLES["reserve"]["answer"]),
         **refusals(
-            *faults(ReservationRequest),
+            *validation_errors(ReservationRequest),
             *MALFORMED,
             *KEY_FAULTS,
             _UNKNOWN_EVENT,
@@ -149,7 +149,7 @@ CANCEL = extend_schema(
 )
 
 
-def link_and_mount(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def add_links_and_mounts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add what ``extend_schema`` cannot say: what to do with a new id, and the other mounts."""
     family = {path: item for path, item in result["paths"].items() if path.startswith("/res")}
     for operations in family.values():

@@ -2,12 +2,12 @@
 
 from django.urls import re_path
 
-from reservations.api.reservations.views import ReservationViewSet, SummaryViewSet
+from reservations.api.reservations.views import ReservationsViewSet, ReservationViewSet
 
 urlpatterns = [
     re_path(
         r"^reservations/?\Z",
-        SummaryViewSet.as_view({"get": "list", "post": "create"}),
+        ReservationsViewSet.as_view({"get": "list", "post": "create"}),
         name="reservations",
     ),
     re_path(

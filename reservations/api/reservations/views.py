@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from reservations import queries
 from reservations.api import etags
-from reservations.api.exceptions import replayed
+from reservations.api.exceptions import replay_headers
 from reservations.api.fields import parse_uuid
 from reservations.api.idempotency import IdempotentViewSet
 from reservations.api.reservations import openapi
@@ -30,7 +30,7 @@ ACTOR = "api"
 SCOPE = "reservations"
 
 
-class SummaryViewSet(IdempotentViewSet):
+class ReservationsViewSet(IdempotentViewSet):
     """The event's figures, and new reservations."""
 
     scope = SCOPE
@@ -57,7 +57,7 @@ class SummaryViewSet(IdempotentViewSet):
         return JSONResponse(
             represent(ReservedSerializer, reserved),
             status=status.HTTP_201_CREATED,
-            headers={"Location": location, **replayed(reserved)},
+            headers={"Location": location, **replay_headers(reserved)},
         )
 
 
@@ -92,7 +92,7 @@ class ReservationViewSet(IdempotentViewSet):
             )
         )
         return JSONResponse(
-            represent(ReservationSerializer, confirmed), headers=replayed(confirmed)
+            represent(ReservationSerializer, confirmed), headers=replay_headers(confirmed)
         )
 
     @openapi.CANCEL

@@ -3,7 +3,7 @@
 from typing import Any
 
 from reservations import errors
-from reservations.api.exceptions import Body, explain
+from reservations.api.exceptions import Body, to_api_error
 from reservations.api.responses import JSONResponse
 
 _NAMES = {"invalid": "ValidationError"}
@@ -12,7 +12,7 @@ _NAMES = {"invalid": "ValidationError"}
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
     """Answer any exception of a view."""
-    answer = explain(error)
+    answer = to_api_error(error)
     name = _NAMES.get(answer.code) or answer.code.title().replace("_", "")
     body = {"error": name, "message": answer.sentence, **answer.details, **_details(error)}
     return JSONResponse(body, status=answer.status, headers=answer.headers)

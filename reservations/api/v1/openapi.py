@@ -24,7 +24,7 @@ from reservations.api.openapi import (
     POST_REFUSALS,
     location,
 )
-from reservations.api.openapi_responses import faults, load_examples, named, success
+from reservations.api.openapi_responses import load_examples, named, success, validation_errors
 from reservations.api.v1.exceptions import exception_handler
 from reservations.api.v1.pagination import PageQuery, Pagination
 from reservations.api.v1.serializers import (
@@ -120,7 +120,7 @@ LIST_EVENTS = extend_schema(
     parameters=[PageQuery, *HEADERS],
     responses={
         200: success(_EVENT_PAGE, "A page of events", _EXAMPLES["listEvents"]),
-        **refusals(*faults(PageQuery), errors.Busy()),
+        **refusals(*validation_errors(PageQuery), errors.Busy()),
     },
 )
 
@@ -146,7 +146,7 @@ LIST_CHANGES = extend_schema(
     parameters=[_EVENT_ID, ChangesQuery, *HEADERS],
     responses={
         200: success(_CHANGE_PAGE, "Changes in their order", _EXAMPLES["listChanges"]),
-        **refusals(*faults(ChangesQuery), _UNKNOWN_EVENT, errors.Busy()),
+        **refusals(*validation_errors(ChangesQuery), _UNKNOWN_EVENT, errors.Busy()),
     },
 )
 
@@ -159,7 +159,7 @@ LIST_BOOKINGS = extend_schema(
     responses={
         200: success(_BOOKING_PAGE, "A page of bookings", _EXAMPLES["listBookings"]),
         **refusals(
-            *faults(BookingsQuery),
+            *validation_errors(BookingsQuery),
             errors.Busy(),
         ),
     },
@@ -180,7 +180,7 @@ BOOK = extend_schema(
     responses={
         201: success(_BOOKING_ANSWER, "All items are booked", _EXAMPLES["book"]["answer"]),
         **refusals(
-            *faults(BookingRequest),
+            *validation_errors(BookingRequest),
             *MALFORMED,
             *KEY_FAULTS,
             _UNKNOWN_EVENT,
@@ -223,7 +223,7 @@ CANCEL_BOOKING = extend_schema(
 )
 
 
-def link(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def add_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Say what to do with the id of a new booking."""
     parameters = {"booking_id": "$response.body#/data/id"}
     result["paths"]["/api/v1/bookings"]["post"]["responses"]["201"]["links"] = {

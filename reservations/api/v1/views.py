@@ -11,7 +11,7 @@ from rest_framework.serializers import Serializer
 
 from reservations import queries
 from reservations.api import etags
-from reservations.api.exceptions import replayed
+from reservations.api.exceptions import replay_headers
 from reservations.api.fields import parse_uuid
 from reservations.api.idempotency import IdempotentViewSet
 from reservations.api.parsers import JSONObjectParser
@@ -105,7 +105,7 @@ class BookingsViewSet(V1ViewSet):
         return JSONResponse(
             {"data": represent(BookingSerializer, booked)},
             status=status.HTTP_201_CREATED,
-            headers={"Location": location, **replayed(booked)},
+            headers={"Location": location, **replay_headers(booked)},
         )
 
 
@@ -129,7 +129,7 @@ class BookingViewSet(V1ViewSet):
             )
         )
         return JSONResponse(
-            {"data": represent(BookingSerializer, cancelled)}, headers=replayed(cancelled)
+            {"data": represent(BookingSerializer, cancelled)}, headers=replay_headers(cancelled)
         )
 
 

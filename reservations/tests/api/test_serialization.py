@@ -6,7 +6,7 @@ import pytest
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from reservations.api.exceptions import explain
+from reservations.api.exceptions import to_api_error
 from reservations.api.serialization import represent, validate
 
 
@@ -36,7 +36,7 @@ class Span(serializers.Serializer[Any]):
 def faults(data: object) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as refused:
         validate(Span, data)
-    details = explain(refused.value).details["details"]
+    details = to_api_error(refused.value).details["details"]
     return [(each["path"], each["message"]) for each in details]
 
 

@@ -12,7 +12,7 @@ from reservations import errors
 from reservations.idempotency.codec import OutcomeCodec
 from reservations.ledger import outcomes
 
-codec = OutcomeCodec(outcomes.FINAL)
+codec = OutcomeCodec(outcomes.REMEMBERED_OUTCOMES)
 
 ID = UUID("01a1fe49-bd0f-71b7-80a6-fc318d83eb81")
 AT = datetime(2026, 11, 21, 13, 26, 48, 53561, tzinfo=UTC)
@@ -89,10 +89,10 @@ def test_the_stored_form_stays_as_it_was(outcome: Any, stored: dict[str, Any]) -
 
 
 def test_every_final_outcome_has_a_stored_form() -> None:
-    assert {type(outcome) for outcome, _ in STORED} == set(get_args(outcomes.FINAL))
+    assert {type(outcome) for outcome, _ in STORED} == set(get_args(outcomes.REMEMBERED_OUTCOMES))
 
 
-@given(st.sampled_from(get_args(outcomes.FINAL)).flatmap(st.from_type))
+@given(st.sampled_from(get_args(outcomes.REMEMBERED_OUTCOMES)).flatmap(st.from_type))
 def test_what_is_dumped_is_loaded(outcome: Any) -> None:
     data = codec.dump(outcome)
     assert data is not None

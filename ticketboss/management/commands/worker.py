@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
-from ticketboss.jobs.worker import Worker
+from ticketboss.jobs.worker import JobWorker
 from ticketboss.serving import bootstrap
 from ticketboss.serving.supervisor import STOPPING
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
             log.warning("worker.no_mail_server", meaning="e-mails go nowhere; set EMAIL_URL")
         with bootstrap.running_database():
-            asyncio.run(Worker(_reach_database).run())
+            asyncio.run(JobWorker(_reach_database).run())
             bootstrap.disconnect()
 
     def _leave(self, number: int, frame: FrameType | None) -> NoReturn:
