@@ -4,11 +4,17 @@ Identifiers come from the models and are quoted; values are parameters.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+)
 from django.db.models import Field, Model
 
 READ_CLOCK = "SELECT clock_timestamp()"
@@ -106,13 +112,15 @@ def read_one_snapshot() -> None:
 
 @contextmanager
 def advisory_lock(key: int) -> Iterator[None]:
-    """Hold PostgreSQL's session lock ``key``; wait for it as long as it takes."""
+    """Hold PostgreSQL's session lock ``key``; wait for it as long as ``lock_timeout`` allows."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [key])
         try:
             yield
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+            # A lost connection has lost the lock, too.
+            with suppress(OperationalError, InterfaceError):
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 class _Names:

@@ -270,7 +270,6 @@ SPECTACULAR_SETTINGS = {
     },
     # The choices explain themselves.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "SERVE_INCLUDE_SCHEMA": False,
 }
 
 LANGUAGE_CODE = "en"

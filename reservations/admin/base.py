@@ -154,7 +154,7 @@ def link(model: type[Model], pk: object, text: str = "") -> str:
     return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
 
 
-def log_change(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
+def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
     """Write into the admin's own log what was done with ``rows``."""
     assert request.user.pk
     LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, text)

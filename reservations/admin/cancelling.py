@@ -12,7 +12,7 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from reservations.admin.base import ReadOnlyAdmin, actor_name, log_change, status_label
+from reservations.admin.base import ReadOnlyAdmin, actor_name, log_changes, status_label
 from reservations.errors import Refusal
 from reservations.ledger import submit_batch
 from reservations.ledger.commands import Cancel, CancelBooking
@@ -125,7 +125,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         refused = {pk: each for pk, each in results.items() if isinstance(each, Refusal)}
         cancelled = results.keys() - refused.keys()
         if cancelled:
-            log_change(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
+            log_changes(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
             seats = sum(map(_returned, results.values()))
             returned = f"{seats} seat{pluralize(seats)} returned"
             text = f"{len(cancelled)} of {len(results)} cancelled, {returned}."

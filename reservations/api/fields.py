@@ -37,42 +37,61 @@ class StrictCharField(serializers.Field[str, Any, str, Any]):
         return value
 
 
-class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer from ``min_value`` to ``max_value``; 3.0, "3" and true are refused."""
+@extend_schema_field({"type": "string"})
+class QueryCharField(serializers.Field[str, str, str, str]):
+    """Any text in a query string."""
+
+    def to_internal_value(self, data: str) -> str:
+        """Return ``data``."""
+        return data
+
+    def to_representation(self, value: str) -> str:
+        """Return ``value``."""
+        return value
+
+
+class BoundedIntegerField(serializers.IntegerField):
+    """An integer from ``min_value`` to ``max_value``."""
 
     def __init__(
-        self,
-        *,
-        subject: str,
-        min_value: int | None = None,
-        max_value: int | None = None,
-        error_messages: Messages | None = None,
-        **options: Any,
+        self, *, min_value: int | None = None, max_value: int | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        # Not to DRF, which would make validators of them: the error that Django's raise leaves a
+        # circle of references behind, and with it the whole request.
+        self.min_value, self.max_value = min_value, max_value
+
+    def check_bounds(self, value: int) -> int:
+        """Return ``value`` if it is in range."""
+        if self.min_value is not None and value < self.min_value:
+            self.fail("min_value")
+        if self.max_value is not None and value > self.max_value:
+            self.fail("max_value")
+        return value
+
+
+class StrictIntegerField(BoundedIntegerField):
+    """A JSON integer; 3.0, "3" and true are refused."""
+
+    def __init__(
+        self, *, subject: str, error_messages: Messages | None = None, **options: Any
     ) -> None:
         """Let the messages begin with ``subject``, unless ``error_messages`` has others."""
         sentences = _messages(f"{subject} must be an integer")
-        if min_value is not None:
-            sentences["min_value"] = f"{subject} must be at least {min_value}"
-        if max_value is not None:
-            sentences["max_value"] = f"{subject} must be at most {max_value}"
+        for name, text in (("min_value", "at least"), ("max_value", "at most")):
+            if name in options:
+                sentences[name] = f"{subject} must be {text} {options[name]}"
         super().__init__(error_messages=sentences | (error_messages or {}), **options)
-        # Not to DRF, which would make validators of them: Django's error leaves a circle of
-        # references behind, and with it the whole request.
-        self.min_value, self.max_value = min_value, max_value
 
     def to_internal_value(self, data: Any) -> int:
         """Return ``data`` if it is an integer in range."""
         if type(data) is not int:
             self.fail("invalid")
-        if self.min_value is not None and data < self.min_value:
-            self.fail("min_value")
-        if self.max_value is not None and data > self.max_value:
-            self.fail("max_value")
-        return data
+        return self.check_bounds(data)
 
 
-class QueryIntegerField(serializers.IntegerField):
-    """Decimal digits in a query string, from ``min_value`` to ``max_value``."""
+class QueryIntegerField(BoundedIntegerField):
+    """Decimal digits in a query string."""
 
     def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
         sentence = f"must be an integer from {min_value} to {max_value}"
@@ -87,7 +106,7 @@ class QueryIntegerField(serializers.IntegerField):
         """Return the number."""
         if not re.fullmatch(r"[0-9]{1,19}", str(data)):
             self.fail("invalid")
-        return int(data)
+        return self.check_bounds(int(data))
 
 
 def parse_uuid(text: str) -> UUID | None:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import cache
 
 from django.http import HttpResponse
-from django.utils.cache import patch_vary_headers
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
@@ -14,6 +13,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from reservations.api.views import BaseAPIView
+
+_MAX_AGE_SECONDS = 60
 
 
 class JSONUnlessYAMLNegotiation(BaseContentNegotiation):
@@ -44,9 +45,14 @@ class SchemaView(BaseAPIView):
         renderer = request.accepted_renderer
         document = _document(type(renderer))  # type: ignore[arg-type]
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
-        response = HttpResponse(document, content_type=renderer.media_type + charset)
-        patch_vary_headers(response, ["Accept"])
-        return response
+        return HttpResponse(
+            document,
+            content_type=renderer.media_type + charset,
+            headers={
+                "Cache-Control": f"max-age={_MAX_AGE_SECONDS}",
+                "Content-Disposition": f'inline; filename="TicketBoss.{renderer.format}"',
+            },
+        )
 
 
 @cache
@@ -62,4 +68,4 @@ class DocsView(SpectacularSwaggerSplitView):
     """The same as a page; all its files are our own, and no script is inline."""
 
     template_name = "reservations/docs.html"
-    metadata_class = None
+    metadata_class = None  # To OPTIONS, DRF would answer with the page.

@@ -27,8 +27,9 @@ class BaseAPIView(APIView):
         response = super().dispatch(request, *args, **kwargs)
         context = self.request.parser_context
         del self.request, context["request"], context["view"]
-        for method in getattr(self, "action_map", ()):
-            delattr(self, method)
+        # Bound by Django's ``setup`` and by DRF's ``as_view``.
+        for method in ("head", *getattr(self, "action_map", ())):
+            vars(self).pop(method, None)
         return response
 
 

@@ -47,6 +47,10 @@ class IdempotencyStore:
         if not distinct.keys() <= self._records.keys():
             raise Busy
 
+    def __contains__(self, key: IdempotencyKey | None) -> bool:
+        """Return whether ``key``, if there is one, has an outcome."""
+        return key is not None and self._records[key.scope, key.key].outcome is not None
+
     def get(self, key: IdempotencyKey | None) -> Any:
         """Return the outcome or refusal of the first command with ``key``; None if it is the first.
 

@@ -14,6 +14,7 @@ from reservations.models import Booking
 
 log = structlog.get_logger(__name__)
 
+QUEUE = "mail"
 MAX_RETRIES = 10
 _PERMANENT = 500  # and above: RFC 5321
 
@@ -27,7 +28,7 @@ class MailRefused(Exception):
 
 
 @app.task(
-    queue="mail",
+    queue=QUEUE,
     # Jobs that a version before this module had its name has queued.
     aliases=["reservations.notifications.jobs.send_booking_mail"],
     # After 3, 9, 27 ... 59049 seconds, so for a day.

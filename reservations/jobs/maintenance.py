@@ -18,6 +18,7 @@ from procrastinate.jobs import Job, Status
 
 from reservations.errors import Refusal
 from reservations.jobs.mail import MAX_RETRIES
+from reservations.jobs.mail import QUEUE as MAIL_QUEUE
 from reservations.ledger import submit
 from reservations.ledger.commands import ReleaseHolds
 from reservations.models import IdempotencyRecord, Reservation
@@ -81,7 +82,7 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
 
 async def _rescue(context: JobContext, job: Job) -> None:
     jobs = context.app.job_manager
-    if job.queue == QUEUE:
+    if job.queue != MAIL_QUEUE:
         # It comes again by itself.
         await jobs.finish_job(job, status=Status.FAILED, delete_job=True)
     elif job.attempts >= MAX_RETRIES:

@@ -41,7 +41,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
             store = IdempotencyStore(_codec)
             store.claim([each.idempotency_key for each in batch if each.idempotency_key])
-            work = UnitOfWork.load([each for each in batch if not store.get(each.idempotency_key)])
+            work = UnitOfWork.load([each for each in batch if each.idempotency_key not in store])
             outcomes = [_execute(work.state, store, command) for command in batch]
             marker = _marker(store, work.state)
             committing = True
@@ -61,7 +61,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
 
 def _execute(state: State, store: IdempotencyStore, command: Command) -> Outcome | Refusal:
     remembered: Outcome | Refusal | None = store.get(command.idempotency_key)
-    if remembered:
+    if remembered is not None:
         return remembered
     decision = decide(state, command)
     if isinstance(decision, Refusal):

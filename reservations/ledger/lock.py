@@ -28,8 +28,9 @@ def lock_events(
     valid = [slug for slug in slugs if is_slug(slug)]
     if not valid and not pks:
         return [], datetime.min
+    statements = _lock_then_read_clock(len(valid), len(pks))
     with LOCK_WAIT_SECONDS.time(), connection.cursor() as cursor:
-        cursor.execute(_lock_then_read_clock(len(valid), len(pks)), [*valid, *pks])
+        cursor.execute(statements, [*valid, *pks])
         cursor.nextset()
         events = [EventRow(*row) for row in cursor.fetchall()]
         cursor.nextset()
@@ -37,7 +38,7 @@ def lock_events(
     return events, now
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _lock_then_read_clock(slugs: int, pks: int) -> str:
     """Return the statements that lock so many events; Django compiles them once for each number.
 
@@ -45,9 +46,11 @@ def _lock_then_read_clock(slugs: int, pks: int) -> str:
     Always in the order of the primary key, so that no two transactions can deadlock. NO KEY UPDATE
     lets foreign keys to the events be checked meanwhile.
     """
-    # Placeholders, all different: the ORM drops what is twice in an IN.
+    # Values to compile with, all different: the ORM drops what is twice in an IN.
     named = Q(slug__in=[str(each) for each in range(slugs)]) | Q(pk__in=range(pks))
     events = Event.objects.filter(named).select_for_update(no_key=True).order_by("pk")
     columns = [each.name for each in fields(EventRow)]
-    select, _ = events.values_list(*columns).query.sql_with_params()
+    select, parameters = events.values_list(*columns).query.sql_with_params()
+    if parameters != (*map(str, range(slugs)), *range(pks)):
+        raise RuntimeError("Django takes the parameters of the lock in another order")
     return ";".join([sql.AVOID_SEQUENTIAL_SCANS, select, sql.READ_CLOCK])

@@ -12,12 +12,12 @@ from reservations import errors
 from reservations.ledger import commands, outcomes
 from reservations.ledger.state import BookingRow, Decision, ReservationRow, State
 
-_Answer = Decision | errors.Refusal
+Result = Decision | errors.Refusal
 
 
 def decide(  # noqa: C901, PLR0911 (a case for each command)
     state: State, command: commands.Command
-) -> Decision | errors.Refusal:
+) -> Result:
     """Return what ``command`` does to ``state``, or why it is refused."""
     match command:
         case commands.Reserve():
@@ -38,7 +38,7 @@ def decide(  # noqa: C901, PLR0911 (a case for each command)
             assert_never(command)
 
 
-def _reserve(state: State, command: commands.Reserve) -> _Answer:
+def _reserve(state: State, command: commands.Reserve) -> Result:
     event = state.event(command.event)
     if event is None:
         return errors.EventNotFound(command.event)
@@ -65,7 +65,7 @@ def _reserve(state: State, command: commands.Reserve) -> _Answer:
     return Decision(outcome, command.actor, (made,))
 
 
-def _confirm(state: State, command: commands.Confirm) -> _Answer:
+def _confirm(state: State, command: commands.Confirm) -> Result:
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None or reservation.status == "cancelled":
         return errors.ReservationNotFound()
@@ -84,7 +84,7 @@ def _confirm(state: State, command: commands.Confirm) -> _Answer:
     return Decision(outcome, command.actor, (confirmed,))
 
 
-def _cancel(state: State, command: commands.Cancel) -> _Answer:
+def _cancel(state: State, command: commands.Cancel) -> Result:
     reservation = state.reservations.get(command.reservation_id)
     if reservation is None or reservation.status not in {"held", "confirmed"}:
         return errors.ReservationNotFound()
@@ -95,7 +95,7 @@ def _cancel(state: State, command: commands.Cancel) -> _Answer:
     return Decision(outcome, command.actor, (cancelled,))
 
 
-def _book(state: State, command: commands.Book) -> _Answer:
+def _book(state: State, command: commands.Book) -> Result:
     wanted = [(item, state.event(item.event)) for item in command.items]
     for item, event in wanted:
         if event is None:
@@ -129,7 +129,7 @@ def _book(state: State, command: commands.Book) -> _Answer:
     return _booked(outcomes.Booked, state, booking, items, command.actor)
 
 
-def _cancel_booking(state: State, command: commands.CancelBooking) -> _Answer:
+def _cancel_booking(state: State, command: commands.CancelBooking) -> Result:
     booking = state.bookings.get(command.booking_id)
     if booking is None:
         return errors.BookingNotFound()
@@ -156,7 +156,7 @@ def _booked(
     return Decision(told, actor, items, booking)
 
 
-def _edit_event(state: State, command: commands.EditEvent) -> _Answer:
+def _edit_event(state: State, command: commands.EditEvent) -> Result:
     event = state.event(command.event)
     if event is None:
         return errors.EventNotFound(command.event)
@@ -168,7 +168,7 @@ def _edit_event(state: State, command: commands.EditEvent) -> _Answer:
     return Decision(outcome, command.actor, edited=(event, command.edits))
 
 
-def _release_holds(state: State, command: commands.ReleaseHolds) -> _Answer:
+def _release_holds(state: State, command: commands.ReleaseHolds) -> Result:
     # Those that had expired are released by now, as before every decision.
     if state.event(command.event) is None:
         return errors.EventNotFound(command.event)

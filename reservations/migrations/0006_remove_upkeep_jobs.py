@@ -7,7 +7,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 def remove(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Remove the jobs: no worker looks into the old queue, and the clock brings new ones."""
-    apps.get_model("procrastinate", "ProcrastinateJob").objects.filter(queue_name="upkeep").delete()
+    jobs = apps.get_model("procrastinate", "ProcrastinateJob").objects
+    # What an old worker is doing, it removes itself.
+    jobs.filter(queue_name="upkeep", status="todo").delete()
 
 
 class Migration(migrations.Migration):
@@ -15,6 +17,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("reservations", "0005_no_way_back"),
-        ("procrastinate", "0001_initial"),
+        ("procrastinate", "0025_add_models"),
     ]
     operations = [migrations.RunPython(remove, migrations.RunPython.noop)]

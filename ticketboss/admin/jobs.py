@@ -14,7 +14,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from reservations.admin.base import ReadOnlyAdmin, ReadOnlyInline, log_change, status_label
+from reservations.admin.base import ReadOnlyAdmin, ReadOnlyInline, log_changes, status_label
 
 admin.site.unregister(ProcrastinateJob)
 
@@ -93,7 +93,7 @@ class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
         retried = [job.pk for job in failed if self._retried(request, job)]
         if retried:
             rows = self.model._default_manager.filter(pk__in=retried)
-            log_change(request, rows, "Put into its queue again.")
+            log_changes(request, rows, "Put into its queue again.")
             text = f"{len(retried)} of {len(failed)} put into the queue again."
             self.message_user(request, text, messages.SUCCESS)
         elif not failed:

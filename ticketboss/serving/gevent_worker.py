@@ -1,10 +1,12 @@
-"""gunicorn's gevent worker, with fair turns and errors in JSON (docs/decisions/0010)."""
+"""gunicorn's gevent worker, which spreads connections and answers errors in JSON.
+
+See docs/decisions/0010-greenlets.md.
+"""
 
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import gevent
 from gevent.server import StreamServer
 from gunicorn.workers import ggevent
 
@@ -18,22 +20,21 @@ _ACCEPTS_PER_TURN = 4
 class GeventWorker(ggevent.GeventWorker):
     """One process of the server; each connection is a greenlet."""
 
-    def server_class(  # type: ignore[override]
-        self, listener: Any, *, spawn: Any, **options: Any
+    def server_class(  # type: ignore[override]  # noqa: PLR0913 (gunicorn's)
+        self,
+        listener: Any,
+        *,
+        spawn: Any,
+        application: Any,
+        log: Any,
+        handler_class: Any,
+        environ: Any,
+        **tls: Any,
     ) -> StreamServer:
         """Make the server of one listener; gunicorn calls this if it is there."""
-        tls = {name: value for name, value in options.items() if name == "ssl_context"}
         server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
         server.max_accept = _ACCEPTS_PER_TURN
         return server
-
-    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
-        """Answer a request, after the other greenlets had a turn.
-
-        A quick client could otherwise keep the process to itself.
-        """
-        gevent.sleep(0)
-        return super().handle_request(listener_name, req, sock, addr)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what could not be read as a request, or failed outside of the application."""

@@ -16,6 +16,7 @@ import tempfile
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
+import gevent
 import psycopg.waiting
 from django.conf import settings
 from gunicorn.glogging import Logger
@@ -79,6 +80,11 @@ def disconnect_unneeded_signals():
     request_finished.disconnect(close_caches)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
+
+
+def pre_request(worker, req):
+    """Let other greenlets run: a quick client could otherwise keep the process to itself."""
+    gevent.sleep(0)
 
 
 def worker_exit(server, worker):

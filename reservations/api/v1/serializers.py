@@ -5,7 +5,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from reservations.api.fields import QueryIntegerField, StrictCharField, StrictIntegerField
+from reservations.api.fields import (
+    QueryCharField,
+    QueryIntegerField,
+    StrictCharField,
+    StrictIntegerField,
+)
 from reservations.api.v1.fields import EmailField, ItemsField, StatusField
 from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from reservations.ledger.commands import BookingItem
@@ -51,11 +56,8 @@ class BookingsQuery(PageQuery):
 
     email = EmailField(required=False, help_text="Bookings of this customer")
     status = StatusField(required=False, help_text="Bookings with this status")
-    eventId = StrictCharField(
-        subject="eventId",
-        source="event",
-        required=False,
-        help_text="Bookings with an item of this event",
+    eventId = QueryCharField(
+        source="event", required=False, help_text="Bookings with an item of this event"
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.exceptions import IrreversibleError
+from django.db.migrations.loader import MigrationLoader
 from django.db.models.signals import post_migrate, pre_migrate
 
 from reservations.ledger import submit
@@ -91,6 +92,13 @@ def test_holds_and_bookings_are_not_forgotten_on_the_way_back(
         migrate("0003")
     assert_no_drift()
     assert Event.objects.get().available_seats == 6
+
+
+def test_the_app_can_be_migrated_alone_on_a_new_database() -> None:
+    """Each migration finds the models it uses among those that it depends on."""
+    loader = MigrationLoader(None)
+    state = loader.project_state(("reservations", "0006_remove_upkeep_jobs"), at_end=False)
+    assert state.apps.get_model("procrastinate", "ProcrastinateJob")
 
 
 def test_jobs_in_a_queue_that_has_another_name_now_are_removed() -> None:
