@@ -1,6 +1,5 @@
 """The API's description of itself: for programs, and as a page."""
 
-from collections.abc import Iterable
 from functools import cache
 
 from django.http import HttpResponse
@@ -8,29 +7,13 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from reservations.api.negotiation import JSONUnlessYAMLNegotiation
 from reservations.api.views import BaseAPIView
 
 _MAX_AGE_SECONDS = 60
-
-
-class JSONUnlessYAMLNegotiation(BaseContentNegotiation):
-    """YAML for clients that ask for it by name, JSON for all others."""
-
-    def select_renderer(
-        self,
-        request: Request,
-        renderers: Iterable[BaseRenderer],
-        format_suffix: str | None = None,
-    ) -> tuple[BaseRenderer, str]:
-        """Pick one of JSON and YAML."""
-        json, yaml = renderers
-        asked = OpenApiYamlRenderer.media_type in request.headers.get("Accept", "").split(",")
-        chosen = yaml if asked else json
-        return chosen, chosen.media_type
 
 
 class SchemaView(BaseAPIView):
