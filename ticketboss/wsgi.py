@@ -31,7 +31,7 @@ def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> 
         _read_body(environ)
         if busy := _limiter.reject_if_full(environ["PATH_INFO"]):
             return _answer(environ, start_response, "503 Service Unavailable", *busy)
-        with _limiter.in_flight():
+        with _limiter:
             return django(environ, start_response)
     except Exception as error:
         # Django answers whatever goes wrong once it has made a request of it.

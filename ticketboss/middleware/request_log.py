@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from time import perf_counter
-from uuid import uuid4
 
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
+from prometheus_client import Histogram
+from structlog.contextvars import bind_contextvars, reset_contextvars
+from uuid_utils import uuid4
 
 from ticketboss.metrics.requests import REQUEST_SECONDS
 
@@ -32,7 +35,8 @@ class RequestLogMiddleware:
         """Carry out the request under its id."""
         request_id = request_id_for(request.META.get("HTTP_X_REQUEST_ID", ""))
         started = perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = bind_contextvars(request_id=request_id)
+        try:
             response = self.get_response(request)
             seconds = perf_counter() - started
             log.info(
@@ -44,10 +48,17 @@ class RequestLogMiddleware:
                 client=request.META.get("REMOTE_ADDR"),
                 **_forwarded(request),
             )
+        finally:
+            reset_contextvars(**bound)
         method = request.method if request.method in _METHODS else "other"
-        REQUEST_SECONDS.labels(method, response.status_code).observe(seconds)
+        _histogram(method, response.status_code).observe(seconds)
         response["X-Request-ID"] = request_id
         return response
+
+
+@cache
+def _histogram(method: str, status: int) -> Histogram:
+    return REQUEST_SECONDS.labels(method, status)
 
 
 def _forwarded(request: HttpRequest) -> dict[str, str]:

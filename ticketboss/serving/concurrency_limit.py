@@ -1,8 +1,7 @@
 """How many requests a process works on at once; the excess gets 503 quickly (load shedding)."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from django.http import HttpResponse
@@ -42,14 +41,12 @@ class ConcurrencyLimiter:
         time.sleep(_PAUSE_SECONDS)
         return self._v1_answer if path.startswith("/api/v1") else self._answer
 
-    @contextmanager
-    def in_flight(self) -> Iterator[None]:
-        """Count a request while it is worked on."""
+    def __enter__(self) -> None:
+        """Count a request, until it is answered."""
         self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._in_flight -= 1
 
 
 def _render(handler: Callable[[Exception, dict[str, object]], HttpResponse]) -> BusyAnswer:
