@@ -54,7 +54,7 @@ format: $(VENV)/.development  ## format the code and mend what can be mended
 openapi: $(VENV)/.development  ## write docs/openapi.yaml anew
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-bench: $(VENV)/.runtime  ## measure how fast a hot event is sold, in some 8 minutes; ARGS=--quick tries it out
+bench: $(VENV)/.runtime  ## measure how fast a hot event is sold, in some 9 minutes; ARGS=--quick tries it out
 	$(BIN)/python benchmarks/drop.py $(ARGS)
 
 requirements: $(VENV)/.development  ## pin requirements*.in anew, with hashes
