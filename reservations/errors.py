@@ -1,6 +1,6 @@
 """Every refusal: a small class whose docstring is the sentence a caller reads.
 
-Nothing here knows HTTP; ``reservations.api.exceptions`` maps each class to a status.
+Nothing here knows HTTP; ``reservations.api.exceptions`` maps what the API can meet to a status.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The only map from an error to an HTTP status, and the body of every error."""
+"""Maps what a view raises to an HTTP status and a body; every refusal's status is here."""
 
 import re
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ from reservations.models import Reservation
 log = structlog.get_logger(__name__)
 
 _SEVERAL = ""
-"""The queue of commands about more than one event; no slug is empty."""
+"""The queue of commands about several events or an unknown one; no slug is empty."""
 
 
 def commit_together(command: Command) -> Outcome | Exception:
