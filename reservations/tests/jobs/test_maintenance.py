@@ -134,6 +134,15 @@ def test_a_stalled_maintenance_job_does_not_block_the_next() -> None:
     assert [job.status for job in jobs("maintenance")] == ["todo"]
 
 
+def test_a_stalled_job_of_a_queue_nobody_serves_is_removed() -> None:
+    app.perform_import_paths()
+    release = app.tasks["reservations.jobs.maintenance.release_expired_holds"]
+    release.configure(queue="upkeep").defer(timestamp=1)
+    let_a_worker_take(heartbeat="1 h", queue_name="upkeep")
+    rescue()
+    assert jobs("upkeep") == []
+
+
 def test_failed_jobs_are_kept_for_thirty_days(event: Event) -> None:
     queue([store_booking(event), store_booking(event)])
     young, old = (job.pk for job in jobs())

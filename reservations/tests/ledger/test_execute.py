@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.sql import Query
 from django.test.utils import CaptureQueriesContext
 
 from reservations.errors import (
@@ -19,7 +20,7 @@ from reservations.errors import (
     Refusal,
     ReservationNotFound,
 )
-from reservations.ledger import execute, submit, submit_batch
+from reservations.ledger import execute, lock, submit, submit_batch
 from reservations.ledger.commands import (
     Book,
     Cancel,
@@ -86,6 +87,18 @@ def test_events_are_locked_in_the_order_of_their_ids(db: None) -> None:
             )
             other.rollback()
         assert [type(outcome) for outcome in waiting.result(timeout=30)] == [Reserved, Reserved]
+
+
+def test_a_lock_compiled_in_another_order_sells_nothing(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger binds by position, so it must not trust another version of Django blindly."""
+    original = Query.sql_with_params
+    lock._lock_then_read_clock.cache_clear()
+    monkeypatch.setattr(Query, "sql_with_params", lambda query: (original(query)[0], ("other",)))
+    with pytest.raises(RuntimeError, match="in another order"):
+        execute_batch([reservation_of(event)])
+    assert_inventory(event, available=10, version=0, reservations=0)
 
 
 def test_what_others_commit_before_the_lock_is_seen(event: Event) -> None:
