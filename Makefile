@@ -1,41 +1,48 @@
-# `make help` lists what there is. Everything runs in .venv, which is made when it is first needed.
+# `make help` lists the commands. They run in .venv, which is created when first needed.
 
 .DEFAULT_GOAL := help
 VENV ?= .venv
 BIN := $(VENV)/bin
-# The newest Python from 3.11 on that can make virtual environments.
+# The first Python in this list that is 3.11 or newer and can create virtual environments.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$p; break; }; done)
 export PYTHONUNBUFFERED = 1
+# One process and one database per core, but at most 8, because all share the connections of one
+# PostgreSQL server. Tests with the same xdist_group mark run in the same process.
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadgroup
 
-.PHONY: help run dev test test-matrix coverage lint typecheck watch format openapi bench requirements clean
+.PHONY: help run dev test test-slow test-matrix coverage lint typecheck watch format openapi bench requirements clean
 
-help:  ## list the commands
+help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /  make \1\t/' | expand -t 22
 
-run: $(VENV)/.runtime  ## start everything and serve on http://127.0.0.1:8000
+run: $(VENV)/.runtime  ## start PostgreSQL, the web server and the worker on http://127.0.0.1:8000
 	$(BIN)/python manage.py serve
 
-dev: $(VENV)/.runtime  ## the same, and restart when the code changes
+dev: $(VENV)/.runtime  ## the same as run, and restart when the code changes
 	$(BIN)/python manage.py serve --reload
 
-test: $(VENV)/.development  ## run the whole suite on a real PostgreSQL
-	$(BIN)/python -m pytest
+test: $(VENV)/.development  ## run the tests that are not marked slow, on a real PostgreSQL
+	$(PYTEST) -m "not slow"
 
-test-matrix: $(VENV)/.development  ## the same on Python 3.11 with Django 5.2 and on 3.13 with 6, if they are there
+test-slow: $(VENV)/.development  ## run the slow tests: complete programs, a browser, generated requests
+	$(PYTEST) -m slow
+
+test-matrix: $(VENV)/.development  ## run all tests on Python 3.11 with Django 5.2 and on 3.13 with Django 6, if installed
 	$(BIN)/tox run
 
-coverage: $(VENV)/.development  ## run the suite and show what it does not reach
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+coverage:  ## run test and test-slow, and list the lines that they do not cover
+	PYTEST_ADDOPTS="--cov --cov-report= --cov-fail-under=0" $(MAKE) test
+	PYTEST_ADDOPTS="--cov --cov-append --cov-report=term-missing:skip-covered" $(MAKE) test-slow
 
-watch: $(VENV)/.development  ## run the fast tests again whenever a file changes
+watch: $(VENV)/.development  ## run the tests that are not slow whenever a file changes
 	$(BIN)/ptw . -m "not slow"
 
-typecheck: $(VENV)/.development  ## mypy alone
+typecheck: $(VENV)/.development  ## run mypy
 	$(BIN)/mypy
 
-lint: $(VENV)/.development  ## all that is checked without running the tests
+lint: $(VENV)/.development  ## run all checks other than tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -47,26 +54,26 @@ lint: $(VENV)/.development  ## all that is checked without running the tests
 		SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
-format: $(VENV)/.development  ## format the code and mend what can be mended
+format: $(VENV)/.development  ## format the code, and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-openapi: $(VENV)/.development  ## write docs/openapi.yaml anew
+openapi: $(VENV)/.development  ## regenerate docs/openapi.yaml
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-bench: $(VENV)/.runtime  ## measure how fast a hot event is sold, in some 9 minutes; ARGS=--quick tries it out
-	$(BIN)/python benchmarks/drop.py $(ARGS)
+bench: $(VENV)/.runtime  ## benchmark sales of a hot event, about 9 minutes; ARGS=--quick for a trial
+	$(BIN)/python benchmarks/run.py $(ARGS)
 
-requirements: $(VENV)/.development  ## pin requirements*.in anew, with hashes
+requirements: $(VENV)/.development  ## update the pinned requirements from requirements*.in, with hashes
 	for name in requirements requirements-dev; do \
 		$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-emit-find-links --no-header $$name.in -o $$name.txt || exit 1; done
 
-clean:  ## remove .venv and caches; the database in .ticketboss stays
+clean:  ## remove .venv and caches; keep the database in .ticketboss
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage
 
-# As constraints too: pip before 23.3 overlooks a pin when another package asks for an extra of it,
-# and fails as soon as there is a newer release.
+# The requirements are also passed as constraints: pip before 23.3 ignores a pin if another package
+# asks for an extra of the same package, and then fails as soon as a newer release exists.
 install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) -c $(1)
 
 $(BIN)/python:

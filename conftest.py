@@ -1,5 +1,6 @@
-"""The suite runs on a real PostgreSQL: the embedded one, or the server DATABASE_URL names."""
+"""The suite runs on a real PostgreSQL: the embedded one, or the server that DATABASE_URL names."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,25 @@ import pytest
 from ticketboss.serving import bootstrap
 
 
-@pytest.fixture(scope="session", autouse=True)
-def database_server() -> Iterator[None]:
-    """Start the embedded server for the session, and stop it again if it did not run before."""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Keep the embedded server running while tests run; pytest-xdist's workers share it."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return (yield)
     with bootstrap.running_database():
-        yield
+        return (yield)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail if pytest-xdist would skip tests or ignore groups, which it does silently.
+
+    With ``--dist loadgroup`` it runs each node id once, and appends the group to the node id.
+    """
+    times = Counter(item.nodeid for item in session.items)
+    if repeated := [node_id for node_id, count in times.items() if count > 1]:
+        raise pytest.UsageError(f"several tests have the same node id: {repeated[0]}")
+    if getattr(session.config.option, "loadgroup", False):  # only set in a worker
+        for item in session.items:
+            mark = item.get_closest_marker("xdist_group")
+            if mark and not item.nodeid.endswith(f"@{mark.args[0]}"):
+                raise pytest.UsageError(f"pytest-xdist ignores the group of {item.nodeid}")

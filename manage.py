@@ -7,11 +7,11 @@ import sys
 from django.core.management import CommandError, execute_from_command_line
 from django.db import OperationalError
 
-from ticketboss.serving.bootstrap import reach_database
+from ticketboss.serving.bootstrap import check_database_connection
 
 
 def main() -> None:
-    """Run a command; say in a sentence if it has no database to run on."""
+    """Run a management command; report a database error in one line, without a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
     try:
         execute_from_command_line(sys.argv)
@@ -19,10 +19,10 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         try:
-            reach_database()
+            check_database_connection()
         except CommandError as unreachable:
             sys.exit(f"CommandError: {unreachable}")
-        sys.exit(f"CommandError: the database refused: {error}")
+        sys.exit(f"CommandError: database error: {error}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How much slower the admin's pages get when a thousand reservations become a million."""
+"""Measure the admin's pages with 1,000 and with 1,000,000 reservations."""
 
 import http.cookiejar
 import statistics
@@ -16,10 +16,10 @@ from serving import Cluster, server
 FEW, MANY = 1_000, 1_000_000
 ROUNDS = 7
 
-# One a second until now, every thousandth of another event, every tenth in a booking, every
-# hundredth cancelled, with its booking. Of the others every thousandth is a hold that has expired,
-# and some of the last thousand are held. The ids are UUIDv7 of these times, as the application
-# makes them.
+# One reservation per second, ending now. Every 1000th is for another event, every 10th belongs to a
+# booking, and every 100th is cancelled together with its booking. Of the others, every 1000th is an
+# expired hold, and ten of the newest thousand are active holds. The ids are UUIDv7s of these times,
+# like those that the application generates.
 FILL = """
 INSERT INTO reservations_event
     (slug, name, total_seats, available_seats, held_seats, reservation_count, version)
@@ -53,7 +53,7 @@ EMPTY = "TRUNCATE reservations_change, reservations_reservation, reservations_bo
 
 
 def log_in(url: str, password: str) -> urllib.request.OpenerDirector:
-    """Return a browser that is logged in."""
+    """Log in to the admin; return a URL opener with the session."""
     cookies = http.cookiejar.CookieJar()
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
     browser.open(f"{url}/admin/login/").read()
@@ -64,7 +64,7 @@ def log_in(url: str, password: str) -> urllib.request.OpenerDirector:
 
 
 def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
-    """Fill the tables; return the pages to look at."""
+    """Replace all reservations with ``rows`` new ones; return the paths to measure, by name."""
     database.execute(EMPTY)
     with psycopg.ClientCursor(database) as cursor:
         cursor.execute(FILL, {"rows": rows})
@@ -84,7 +84,7 @@ def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
         "reservations": reservations,
         "reservations by id": f"{reservations}?q={oldest}",
         "reservations by partner": f"{reservations}?q=partner-77",
-        "reservations by partner, none": f"{reservations}?q=nobody",
+        "reservations by partner, no match": f"{reservations}?q=nobody",
         "reservations, cancelled": f"{reservations}?status__exact=cancelled",
         "reservations, held": f"{reservations}?status__exact=held",
         "reservations, expired": f"{reservations}?status__exact=expired",
@@ -94,7 +94,7 @@ def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
         f"&created_at_to={day}",
         "bookings": bookings,
         "bookings by e-mail": f"{bookings}?q=customer-70@example.com",
-        "bookings by e-mail, none": f"{bookings}?q=nobody@example.com",
+        "bookings by e-mail, no match": f"{bookings}?q=nobody@example.com",
         "bookings, cancelled": f"{bookings}?status__exact=cancelled",
         "bookings of the hot event": f"{bookings}?event={hot}",
         "bookings of another event": f"{bookings}?event={other}",
@@ -102,12 +102,12 @@ def fill(database: psycopg.Connection, rows: int) -> dict[str, str]:
         "changes": changes,
         "changes of the hot event": f"{changes}?event__id__exact={hot}",
         "changes of another event": f"{changes}?event__id__exact={other}",
-        "changes of a kind, none": f"{changes}?kind__exact=edited",
+        "changes of one kind, no match": f"{changes}?kind__exact=edited",
     }
 
 
 def measure(browser: urllib.request.OpenerDirector, url: str) -> float:
-    """Return the median of a page's times, in milliseconds."""
+    """Return the median response time of the page ``url`` in milliseconds."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -117,7 +117,7 @@ def measure(browser: urllib.request.OpenerDirector, url: str) -> float:
 
 
 def main() -> None:
-    """Print a table."""
+    """Run the benchmark and print a Markdown table of the response times."""
     with tempfile.TemporaryDirectory(prefix="ticketboss-benchmark-") as folder:
         Path(folder).chmod(0o755)
         cluster = Cluster(Path(folder) / "home")
@@ -125,7 +125,7 @@ def main() -> None:
         with server(Path(folder) / "home") as (url, password, _):
             browser = log_in(url, password)
             with cluster.connect("ticketboss") as database:
-                # Without the foreign keys, which are checked row by row.
+                # Skip foreign key checks, which PostgreSQL does row by row.
                 database.execute("SET session_replication_role = replica")
                 for rows in (FEW, MANY):
                     print(f"{rows:,} reservations ...", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What the next buyer waits for when ten thousand holds have expired at once."""
+"""Measure how long the next reservation takes when 10,000 holds have expired."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ from serving import Cluster, server
 NONE, MANY = 0, 10_000
 ROUNDS = 5
 
-# Held by somebody for ten minutes, which were over a second ago. The worker does not run.
+# Ten-minute holds that expired a second ago. No job worker runs, so the next sale releases them.
 HOLD = """
 WITH held AS (
     INSERT INTO reservations_reservation
@@ -39,7 +39,7 @@ UPDATE reservations_event SET
 
 
 def buy(url: str) -> float:
-    """Return how long one reservation takes, in milliseconds."""
+    """Reserve one seat; return the response time in milliseconds."""
     request = urllib.request.Request(
         f"{url}/reservations",
         json.dumps({"partnerId": "next", "seats": 1}).encode(),
@@ -52,19 +52,19 @@ def buy(url: str) -> float:
 
 
 def measure(database: psycopg.Connection, url: str) -> dict[int, float]:
-    """Return the medians of some rounds, by how many holds had expired."""
+    """Return the median response times in milliseconds, by number of expired holds."""
     times: dict[int, list[float]] = {NONE: [], MANY: []}
     for number in range(ROUNDS):
-        for holds, found in times.items():
+        for holds, measured in times.items():
             print(f"round {number + 1}, {holds:,} expired holds ...", file=sys.stderr)
             database.execute(HOLD, {"holds": holds})
             database.execute("VACUUM ANALYZE")
-            found.append(buy(url))
-    return {holds: statistics.median(found) for holds, found in times.items()}
+            measured.append(buy(url))
+    return {holds: statistics.median(measured) for holds, measured in times.items()}
 
 
 def main() -> None:
-    """Print a table."""
+    """Run the benchmark and print a Markdown table of the response times."""
     with tempfile.TemporaryDirectory(prefix="ticketboss-benchmark-") as folder:
         Path(folder).chmod(0o755)
         cluster = Cluster(Path(folder) / "home")
@@ -77,9 +77,9 @@ def main() -> None:
             )
             buy(url)
             times = measure(database, url)
-    print("| expired holds | the next buyer waits |\n|---|---|")
-    for holds, found in times.items():
-        print(f"| {holds:,} | {found:.0f} ms |")
+    print("| expired holds | next reservation |\n|---|---|")
+    for holds, milliseconds in times.items():
+        print(f"| {holds:,} | {milliseconds:.0f} ms |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Those who make the load: wrk over HTTP, pgbench in SQL."""
+"""The load generators: wrk over HTTP, pgbench in SQL."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from serving import Cluster
 
 SCRIPTS = Path(__file__).with_name("wrk")
 THREADS = 2
-# Longer than any answer takes: what is slow shall be seen as slow, not as lost.
+# Longer than any answer takes, so that slow answers are measured and do not count as timeouts.
 _TIMEOUT = "30s"
 PGBENCH_DATABASE = "pgbench"
 
-# What selling a seat takes at the least: one row that all want, and a row for each sale.
+# The minimum work of a sale: lock and update one row shared by all clients, and insert one row.
 PGBENCH_TABLES = """
 CREATE TABLE event (
     id bigint PRIMARY KEY, slug varchar(100) UNIQUE, name varchar(200), total_seats integer,
@@ -35,119 +35,121 @@ BEGIN;
 SELECT available_seats, version FROM event WHERE id = 1 FOR UPDATE;
 UPDATE event SET available_seats = available_seats - 1,
     reservation_count = reservation_count + 1, version = version + 1 WHERE id = 1;
-INSERT INTO sale (event_id, partner, seats) VALUES (1, 'drop', 1);
+INSERT INTO sale (event_id, partner, seats) VALUES (1, 'benchmark', 1);
 COMMIT;
 """
 
 
 @dataclass(frozen=True)
-class Load:
-    """What one round came to; times in milliseconds."""
+class LoadResult:
+    """The result of one round; latencies in milliseconds, 0 for pgbench."""
 
     rate: float
-    """Answers of the wanted kind, or transactions, in a second."""
+    """Answers with the expected status, or transactions, per second."""
     p50: float = 0.0
     p99: float = 0.0
-    worst: float = 0.0
+    longest: float = 0.0
     requests: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
-    """Answers that never came, by what happened to the connection."""
+    """Unanswered requests, by kind of connection error."""
 
     def __str__(self) -> str:
-        times = f", p50 {self.p50:.1f} ms, p99 {self.p99:.1f} ms" if self.requests else ""
-        return f"{self.rate:,.0f}/s{times}"
+        latencies = f", p50 {self.p50:.1f} ms, p99 {self.p99:.1f} ms" if self.requests else ""
+        return f"{self.rate:,.0f}/s{latencies}"
 
-    def other_than(self, *wanted: int) -> dict[str, int]:
-        """Return how many answers were none of ``wanted``, by status or error."""
-        expected = set(map(str, wanted))
-        found = {name: count for name, count in self.statuses.items() if name not in expected}
-        return found | {name: count for name, count in self.errors.items() if count}
+    def other_than(self, *expected: int) -> dict[str, int]:
+        """Count the answers whose status is not in ``expected``, and the errors, by name."""
+        names = set(map(str, expected))
+        others = {name: count for name, count in self.statuses.items() if name not in names}
+        return others | {name: count for name, count in self.errors.items() if count}
 
 
 @dataclass(frozen=True)
 class Target:
-    """Whom wrk asks, what, and which status it hopes for."""
+    """What wrk requests, and the status that it expects."""
 
     url: str
     script: str
-    wanted: int
+    """Name of a file in ``wrk/``, without ``.lua``."""
+    expected: int
     arguments: Sequence[str] = ()
+    """Arguments for the script."""
     headers: Sequence[str] = ()
 
 
-def say(text: str) -> None:
-    """Tell whoever waits what goes on."""
+def log(text: str) -> None:
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
-def missing(cluster: Cluster) -> str:
-    """Return one sentence on what has to be installed first; nothing if all is there."""
-    absent = []
+def missing_programs(cluster: Cluster) -> str:
+    """Return an error message that names the missing programs, or an empty string."""
+    missing = []
     if not shutil.which("wrk"):
-        absent.append("wrk (on Debian: apt install wrk)")
-    if not _pgbench(cluster).exists():
-        absent.append("pgbench (on Debian: apt install postgresql)")
-    return f"make bench needs {' and '.join(absent)}." if absent else ""
+        missing.append("wrk (on Debian: apt install wrk)")
+    if not _pgbench_path(cluster).exists():
+        missing.append("pgbench (on Debian: apt install postgresql)")
+    return f"make bench needs {' and '.join(missing)}." if missing else ""
 
 
 def start_wrk(target: Target, *, clients: int, seconds: int) -> subprocess.Popen[str]:
-    """Start to ask; ``result`` waits for the end."""
+    """Start wrk; pass the process to ``wait_for_result``."""
     return subprocess.Popen(
-        [  # noqa: S607 (wherever it is installed)
+        [  # noqa: S607 (from PATH)
             "wrk",
             *("-c", str(clients), "-t", str(min(THREADS, clients)), "-d", f"{seconds}s"),
             *("--timeout", _TIMEOUT, "-s", f"{target.script}.lua"),
             *(part for header in target.headers for part in ("-H", header)),
             *(target.url, "--", *target.arguments),
         ],
-        cwd=SCRIPTS,  # where one script finds another
+        cwd=SCRIPTS,  # so that the scripts can require each other
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def result(process: subprocess.Popen[str], wanted: int) -> Load:
-    """Return what wrk saw, once it is done."""
-    said, _ = process.communicate()
-    last = said.strip().rpartition("\n")[2]
+def wait_for_result(process: subprocess.Popen[str], expected: int) -> LoadResult:
+    """Wait for wrk and return its result; ``expected`` is the status that counts as success."""
+    output, _ = process.communicate()
+    last = output.strip().rpartition("\n")[2]
     if process.returncode or not last.startswith("{"):
-        raise SystemExit(f"wrk failed: {said}")
-    seen: dict[str, Any] = json.loads(last)
-    return Load(
-        rate=seen["statuses"].get(str(wanted), 0) / seen["seconds"],
-        p50=seen["p50"],
-        p99=seen["p99"],
-        worst=seen["max"],
-        requests=seen["requests"],
-        statuses=seen["statuses"],
-        errors=seen["errors"],
+        raise SystemExit(f"wrk failed: {output}")
+    parsed: dict[str, Any] = json.loads(last)
+    return LoadResult(
+        rate=parsed["statuses"].get(str(expected), 0) / parsed["seconds"],
+        p50=parsed["p50"],
+        p99=parsed["p99"],
+        longest=parsed["max"],
+        requests=parsed["requests"],
+        statuses=parsed["statuses"],
+        errors=parsed["errors"],
     )
 
 
-def wrk(target: Target, *, clients: int, seconds: int) -> Load:
-    """Ask for some seconds; return what was seen."""
-    return result(start_wrk(target, clients=clients, seconds=seconds), target.wanted)
+def run_wrk(target: Target, *, clients: int, seconds: int) -> LoadResult:
+    """Run wrk for ``seconds`` and return its result."""
+    return wait_for_result(start_wrk(target, clients=clients, seconds=seconds), target.expected)
 
 
 def prepare_pgbench(cluster: Cluster) -> None:
-    """Make pgbench's tables, in a database of their own on the same server."""
+    """Create a separate database on the same server, with the tables for pgbench."""
     with cluster.connect() as connection:
         connection.execute(f"CREATE DATABASE {PGBENCH_DATABASE}")
     with cluster.connect(PGBENCH_DATABASE) as connection:
         connection.execute(PGBENCH_TABLES)
 
 
-def pgbench(cluster: Cluster, *, clients: int, seconds: int) -> Load:
-    """Sell for some seconds in SQL alone; return how fast it was."""
-    where = cluster.connection_params()
+def run_pgbench(cluster: Cluster, *, clients: int, seconds: int) -> LoadResult:
+    """Run pgbench for ``seconds``, or longer if connecting takes too long; return its result."""
+    params = cluster.connection_params()
     done = subprocess.run(
         [
-            str(_pgbench(cluster)),
+            str(_pgbench_path(cluster)),
             *("-n", "-M", "prepared", "-f", "-"),
             *("-c", str(clients), "-j", str(min(THREADS, clients)), "-T", str(seconds)),
-            *("-h", where["host"], "-p", str(where["port"]), "-U", where["user"]),
+            *("-h", params["host"], "-p", str(params["port"]), "-U", params["user"]),
             PGBENCH_DATABASE,
         ],
         input=PGBENCH_TRANSACTION,
@@ -159,10 +161,10 @@ def pgbench(cluster: Cluster, *, clients: int, seconds: int) -> Load:
         raise SystemExit(f"pgbench failed: {done.stderr or done.stdout}")
     found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
     if not found:
-        # The round was over before all were connected, which counts as part of it.
-        return pgbench(cluster, clients=clients, seconds=2 * seconds)
-    return Load(rate=float(found[1]))
+        # The round, which includes the time to connect, ended before all clients had connected.
+        return run_pgbench(cluster, clients=clients, seconds=2 * seconds)
+    return LoadResult(rate=float(found[1]))
 
 
-def _pgbench(cluster: Cluster) -> Path:
+def _pgbench_path(cluster: Cluster) -> Path:
     return cluster.install.bin / "pgbench"

@@ -1,42 +1,45 @@
-"""What a worker's memory comes to after very many requests."""
+"""Measure how the memory of worker processes grows over many requests."""
 
 from pathlib import Path
 
-from load import Target, say, wrk
-from rounds import FEW
+from load import Target, log, run_wrk
+from rounds import FEW_CLIENTS
 from serving import Served
 
-EARLY = 10_000
-MILLION = 1_000_000
+BASELINE_REQUESTS = 10_000
+DEFAULT_REQUESTS = 1_000_000
 _CREATED = 201
-_SECONDS = 10
+_WRK_SECONDS = 10
 
 
-def grown(served: Served, slug: str, requests: int) -> float:
-    """Return by which factor the workers have grown between 10,000 requests and ``requests``."""
+def growth_factor(served: Served, slug: str, requests: int) -> float:
+    """Return the workers' memory after ``requests`` requests, divided by that after 10,000."""
     target = Target(f"{served.url}/reservations", "mix", _CREATED, [slug])
-    done = _send(target, 0, EARLY, seconds=1)
+    done = _send(target, 0, BASELINE_REQUESTS, seconds=1)
     before = _resident(served.pid)
-    say(f"after {done:,} requests: {before / 1024:,.0f} MiB")
-    done = _send(target, done, requests, seconds=_SECONDS)
+    log(f"after {done:,} requests: {before / 1024:,.0f} MiB")
+    done = _send(target, done, requests, seconds=_WRK_SECONDS)
     after = _resident(served.pid)
-    say(f"after {done:,} requests: {after / 1024:,.0f} MiB")
+    log(f"after {done:,} requests: {after / 1024:,.0f} MiB")
     return after / before
 
 
-def _send(target: Target, done: int, wanted: int, *, seconds: int) -> int:
-    """Go on until ``wanted`` requests have been answered; return how many have."""
-    while done < wanted:
-        answered = wrk(target, clients=FEW, seconds=seconds).requests
+def _send(target: Target, done: int, total: int, *, seconds: int) -> int:
+    """Send requests until ``total`` are answered, counting from ``done``; return the count."""
+    while done < total:
+        answered = run_wrk(target, clients=FEW_CLIENTS, seconds=seconds).requests
         if not answered:
             raise SystemExit("the server no longer answers")
         done += answered
-        say(f"{done:,} of {wanted:,} requests")
+        log(f"{done:,} of {total:,} requests")
     return done
 
 
 def _resident(pid: int) -> int:
-    """Return the workers' resident memory in KiB: the children of gunicorn, the child of serve."""
+    """Return the resident memory of all workers in KiB.
+
+    ``pid`` is the process of ``serve``; gunicorn is its child, and the workers are gunicorn's.
+    """
     workers = [worker for gunicorn in _children(pid) for worker in _children(gunicorn)]
     return sum(_kibibytes(worker) for worker in workers)
 

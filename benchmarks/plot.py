@@ -1,4 +1,4 @@
-"""A picture of throughput against clients, as SVG."""
+"""Draws an SVG chart of throughput by number of clients."""
 
 from collections.abc import Iterator, Mapping
 from html import escape
@@ -6,11 +6,12 @@ from itertools import count
 from math import log2
 
 Curve = Mapping[int, float]
+"""Sales per second by number of clients."""
 
 _WIDTH, _HEIGHT = 760, 440
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 24, 64, 58
 _COLOURS = ("#1a5fb4", "#c64600", "#5e5c64")
-_MOST_STEPS = 6
+_MAX_STEPS = 6
 _HEAD = (
     f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
     ' font-family="system-ui, sans-serif" font-size="13" fill="#241f31">'
@@ -18,7 +19,7 @@ _HEAD = (
 
 
 class _Scale:
-    """Where a point of the curves is in the picture."""
+    """Converts values of the curves to coordinates of the chart."""
 
     def __init__(self, curves: Mapping[str, Curve]) -> None:
         self.clients = sorted({clients for curve in curves.values() for clients in curve})
@@ -35,16 +36,16 @@ class _Scale:
 
 
 def _step(highest: float) -> int:
-    """Return a round number that goes into ``highest`` a few times."""
+    """Return the distance between grid lines: a round number, at least a sixth of ``highest``."""
     for power in count():
         for digit in (1, 2, 5):
-            if highest <= digit * 10**power * _MOST_STEPS:
+            if highest <= digit * 10**power * _MAX_STEPS:
                 return int(digit * 10**power)
     raise AssertionError
 
 
 def draw(curves: Mapping[str, Curve], title: str) -> str:
-    """Return the picture of some curves, each of rates by clients; clients on a log axis."""
+    """Return an SVG chart of the named ``curves``; the axis of clients is logarithmic."""
     scale = _Scale(curves)
     parts = [
         _HEAD,
@@ -53,25 +54,25 @@ def draw(curves: Mapping[str, Curve], title: str) -> str:
         _text(_LEFT, 24, title, 'font-size="15" font-weight="600"'),
         *_axes(scale),
     ]
-    for place, (name, curve) in enumerate(curves.items()):
-        colour = _COLOURS[place % len(_COLOURS)]
-        parts += [*_line(scale, curve, colour), *_legend(place, name, colour)]
+    for index, (name, curve) in enumerate(curves.items()):
+        colour = _COLOURS[index % len(_COLOURS)]
+        parts += [*_line(scale, curve, colour), *_legend(index, name, colour)]
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _axes(scale: _Scale) -> Iterator[str]:
     for number in range(scale.steps + 1):
         y = scale.y(number * scale.step)
-        ink = "#77767b" if number == 0 else "#deddda"
-        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{ink}"/>'
+        stroke = "#77767b" if number == 0 else "#deddda"
+        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{stroke}"/>'
         yield _text(_LEFT - 8, y + 4, f"{number * scale.step:,}", 'text-anchor="end"')
     for clients in scale.clients:
         x = scale.x(clients)
         yield _text(x, _HEIGHT - _BOTTOM + 20, str(clients), 'text-anchor="middle"')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     yield _text(middle, _HEIGHT - 14, "clients", 'text-anchor="middle"')
-    turned = f'text-anchor="middle" transform="rotate(-90 18 {_HEIGHT / 2:.0f})"'
-    yield _text(18, _HEIGHT / 2, "sales in a second", turned)
+    rotated = f'text-anchor="middle" transform="rotate(-90 18 {_HEIGHT / 2:.0f})"'
+    yield _text(18, _HEIGHT / 2, "sales per second", rotated)
 
 
 def _line(scale: _Scale, curve: Curve, colour: str) -> Iterator[str]:
@@ -82,8 +83,8 @@ def _line(scale: _Scale, curve: Curve, colour: str) -> Iterator[str]:
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>'
 
 
-def _legend(place: int, name: str, colour: str) -> Iterator[str]:
-    x = _LEFT + place * 180
+def _legend(index: int, name: str, colour: str) -> Iterator[str]:
+    x = _LEFT + index * 180
     yield f'<path d="M{x} 44h24" stroke="{colour}" stroke-width="2.5"/>'
     yield f'<circle cx="{x + 12}" cy="44" r="3.5" fill="{colour}"/>'
     yield _text(x + 32, 48, name)

@@ -1,4 +1,4 @@
-"""What the run came to, as Markdown."""
+"""Renders the results as Markdown."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from figures import Figure, Series
-from load import Load
+from load import LoadResult
+from metrics import Metric, Series
 from plot import draw
 from serving import ROOT, environment
 
 RESULTS = Path(__file__).with_name("results")
-_ENOUGH_ROUNDS = 3
+_MIN_ROUNDS = 3
 _PACKAGES = ("Django", "djangorestframework", "psycopg", "gunicorn", "gevent")
 _SETTINGS = (
     "WEB_CONCURRENCY",
@@ -30,7 +30,7 @@ _SETTINGS = (
     "GROUP_COMMIT_QUEUE_TIMEOUT",
     "LOCK_TIMEOUT",
 )
-_ASK_SETTINGS = """
+_PRINT_SETTINGS = """
 import json, sys
 from ticketboss import settings
 print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]
@@ -39,8 +39,8 @@ print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]
 
 
 @dataclass
-class Facts:
-    """What the figures depend on, besides the code."""
+class RunInfo:
+    """The conditions of a run that affect its results."""
 
     rounds: int
     seconds: int
@@ -49,17 +49,20 @@ class Facts:
     notes: Sequence[str] = ()
 
 
-def table(figures: Sequence[Figure]) -> str:
-    """Return the figures as a table."""
-    said = {True: "yes", False: "**no**", None: "not measured"}
-    rows = [f"| {name} | {found} | {goal} | {said[ok]} |" for name, found, goal, ok in figures]
-    return "\n".join(["| figure | measured | goal | reached? |", "|---|---|---|---|", *rows])
+def table(metrics: Sequence[Metric]) -> str:
+    """Return the metrics as a Markdown table."""
+    reached = {True: "yes", False: "**no**", None: "not measured"}
+    rows = [
+        f"| {metric.name} | {metric.measured} | {metric.goal} | {reached[metric.reached]} |"
+        for metric in metrics
+    ]
+    return "\n".join(["| metric | measured | goal | reached? |", "|---|---|---|---|", *rows])
 
 
 def server_settings(home: Path, extra: Mapping[str, str]) -> dict[str, object]:
-    """Return the settings that the server has, wherever it has them from."""
+    """Return the effective settings of a server with the environment variables ``extra``."""
     done = subprocess.run(
-        [sys.executable, "-c", _ASK_SETTINGS, *_SETTINGS],
+        [sys.executable, "-c", _PRINT_SETTINGS, *_SETTINGS],
         cwd=ROOT,
         env=environment(home, extra),
         stdout=subprocess.PIPE,
@@ -70,103 +73,104 @@ def server_settings(home: Path, extra: Mapping[str, str]) -> dict[str, object]:
     return found
 
 
-def file_system(place: Path) -> str:
-    """Return the kind of file system that ``place`` is on: on tmpfs, nothing lasts."""
+def file_system_type(path: Path) -> str:
+    """Return the type of the file system that contains ``path``, for example ``ext4``."""
     mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
-    around = [(mount, kind) for mount, kind in mounts if place.resolve().is_relative_to(mount)]
-    return max(around, key=lambda found: len(found[0]))[1]
+    parents = [(mount, kind) for mount, kind in mounts if path.resolve().is_relative_to(mount)]
+    return max(parents, key=lambda parent: len(parent[0]))[1]
 
 
 def write(
-    figures: Sequence[Figure],
+    metrics: Sequence[Metric],
     series: Series,
     curves: Mapping[str, Mapping[int, float]],
-    facts: Facts,
+    run_info: RunInfo,
 ) -> Path:
-    """Write the results of today, and their picture; return the file."""
+    """Write today's results and their chart; return the path of the results."""
     today = date.today().isoformat()
     RESULTS.mkdir(exist_ok=True)
-    picture = RESULTS / f"{today}-throughput.svg"
-    picture.write_text(draw(curves, "Sales of one hot event"))
+    chart = RESULTS / f"{today}-throughput.svg"
+    chart.write_text(draw(curves, "Sales of one hot event"))
     results = RESULTS / f"{today}.md"
-    results.write_text("\n".join(_page(today, figures, series, picture.name, facts)))
+    results.write_text("\n".join(_page(today, metrics, series, chart.name, run_info)))
     return results
 
 
 def _page(
-    today: str, figures: Sequence[Figure], series: Series, picture: str, facts: Facts
+    today: str, metrics: Sequence[Metric], series: Series, chart: str, run_info: RunInfo
 ) -> Iterator[str]:
-    yield f"# How fast a hot event is sold, {today}\n"
-    yield "By `make bench`; [how to read it](../README.md). Each figure is a median; rounds of each"
-    yield f"contestant: {facts.rounds}, of {facts.seconds} s; seats of each reservation: 1.\n"
-    if facts.rounds < _ENOUGH_ROUNDS:
-        yield "**A trial: so few rounds prove nothing.**\n"
-    yield table(figures) + "\n"
-    yield from (f"{note}\n" for note in facts.notes)
-    yield f"![Sales in a second by the number of clients]({picture})\n"
-    yield "## The rounds\n\n" + _rounds(series) + "\n"
-    yield "## Where and with what\n"
-    yield from (f"- {name}: {what}" for name, what in _circumstances(facts))
+    yield f"# Throughput of a hot event, {today}\n"
+    yield "Written by `make bench`; [how to read it](../README.md). Each ratio is the median of its"
+    yield f"rounds. Each workload ran for {run_info.rounds} rounds of {run_info.seconds} s. Each"
+    yield "reservation is for one seat.\n"
+    if run_info.rounds < _MIN_ROUNDS:
+        yield "**This is a trial run: it has too few rounds to be conclusive.**\n"
+    yield table(metrics) + "\n"
+    yield from (f"{note}\n" for note in run_info.notes)
+    yield f"![Sales per second by number of clients]({chart})\n"
+    yield "## Workloads\n\n" + _rounds(series) + "\n"
+    yield "## Environment\n"
+    yield from (f"- {name}: {value}" for name, value in _environment(run_info))
     yield ""
 
 
 def _rounds(series: Series) -> str:
-    rows = [f"| {name} | {_summary(loads)} |" for name, loads in series.items()]
-    head = "| who | a second: median | lowest | highest | p50 | p99 | longest |"
+    rows = [f"| {name} | {_summary(results)} |" for name, results in series.items()]
+    head = "| workload | per second: median | lowest | highest | p50 | p99 | max |"
     return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
 
 
-def _summary(loads: Sequence[Load]) -> str:
-    rates = [load.rate for load in loads]
+def _summary(results: Sequence[LoadResult]) -> str:
+    rates = [result.rate for result in results]
     cells = [f"{rate:,.0f}" for rate in (median(rates), min(rates), max(rates))]
-    if any(load.requests for load in loads):
-        times = (
-            median(load.p50 for load in loads),
-            median(load.p99 for load in loads),
-            max(load.worst for load in loads),
+    if any(result.requests for result in results):
+        latencies = (
+            median(result.p50 for result in results),
+            median(result.p99 for result in results),
+            max(result.longest for result in results),
         )
-        cells += [f"{time:.1f} ms" for time in times]
+        cells += [f"{latency:.1f} ms" for latency in latencies]
     else:
         cells += ["", "", ""]
     return " | ".join(cells)
 
 
-def _circumstances(facts: Facts) -> Iterator[tuple[str, str]]:
+def _environment(run_info: RunInfo) -> Iterator[tuple[str, str]]:
     cores = len(os.sched_getaffinity(0))
     yield (
         "machine",
-        f"{cores} cores of {_cpu()}, {_memory()}, {platform.system()} " + (platform.release()),
+        f"{cores} cores of {_cpu()}, {_memory()}, {platform.system()} {platform.release()}",
     )
     packages = [f"{name} {version(name)}" for name in _PACKAGES]
-    postgresql = f"PostgreSQL {facts.database['server_version']}"
+    postgresql = f"PostgreSQL {run_info.database['server_version']}"
     python = f"Python {platform.python_version()}"
     yield "versions", ", ".join([python, *packages, postgresql, f"wrk {_wrk_version()}"])
-    yield "server", ", ".join(f"`{name}={value}`" for name, value in facts.server.items())
+    yield "server", ", ".join(f"`{name}={value}`" for name, value in run_info.server.items())
     yield (
         "database",
         ", ".join(
             f"`{name}={value}`"
-            for name, value in facts.database.items()
+            for name, value in run_info.database.items()
             if name != "server_version"
         ),
     )
 
 
-def _found(pattern: str, text: str) -> str:
+def _search(pattern: str, text: str) -> str:
     found = re.search(pattern, text, re.MULTILINE)
     return found[1] if found else "unknown"
 
 
 def _cpu() -> str:
-    return _found(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text())
+    return _search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text())
 
 
 def _memory() -> str:
-    kibibytes = _found(r"^MemTotal:\s*(\d+) kB$", Path("/proc/meminfo").read_text())
+    kibibytes = _search(r"^MemTotal:\s*(\d+) kB$", Path("/proc/meminfo").read_text())
     return f"{int(kibibytes) / 1024**2:.0f} GiB of memory"
 
 
 def _wrk_version() -> str:
-    # It says so, and then how to use it, which it takes for a failure.
-    said = subprocess.run(["wrk", "-v"], capture_output=True, check=False, text=True).stdout  # noqa: S607
-    return _found(r"^wrk (\S+)", said)
+    # No check: wrk -v exits with 1, because it also prints its usage.
+    output = subprocess.run(["wrk", "-v"], capture_output=True, check=False, text=True).stdout  # noqa: S607
+    return _search(r"^wrk (\S+)", output)

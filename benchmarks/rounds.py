@@ -1,4 +1,4 @@
-"""The rounds: who sells against whom, in turn."""
+"""The workloads, and the rounds in which they alternate."""
 
 import time
 import urllib.request
@@ -7,210 +7,227 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from load import Load, Target, pgbench, result, say, start_wrk, wrk
+from database import BenchmarkDatabase, locked
+from load import LoadResult, Target, log, run_pgbench, run_wrk, start_wrk, wait_for_result
 from serving import Cluster
-from stock import Stock, locked
 
-FEW, MANY, WAITING, CROWD = 32, 128, 32, 1280
-HALLS = 20
-SCARCE = 500
-CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+FEW_CLIENTS, MANY_CLIENTS, PEAK_CLIENTS = 32, 128, 1280
+# Clients that wait for the locked event.
+WAITING_CLIENTS = 32
+BOOKABLE_EVENTS = 20
+LAST_SEATS = 500
+CURVE_CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CREATED, _OK, _NOT_MODIFIED, _CONFLICT, _BUSY = 201, 200, 304, 409, 503
-# Until those who wait for a locked event do.
-_SETTLE_SECONDS = 1
+# Time for the clients of the locked event to start waiting for its lock.
+_LOCK_WAIT_SECONDS = 1
 
-Contestant = Callable[[], Load]
+Workload = Callable[[], LoadResult]
 
 
 @dataclass
-class Drop:
-    """One run against a server as it is shipped, and one without group commit."""
+class Benchmark:
+    """One run against two servers: one with production settings, one without group commit."""
 
     cluster: Cluster
-    stock: Stock
+    database: BenchmarkDatabase
     url: str
     url_off: str
+    """The address of the server without group commit."""
     seconds: int
+    """The duration of one round."""
     rounds: int
-    series: dict[str, list[Load]] = field(default_factory=lambda: defaultdict(list))
-    """What each contestant came to, round by round."""
-    wrong: Counter[str] = field(default_factory=Counter)
-    """Answers that the server as it is shipped must not give, by status or error."""
-    wrong_off: Counter[str] = field(default_factory=Counter)
-    """Those of the server without group commit; it only serves for comparison."""
-    miscounted: int = 0
-    """Seats of a sold-out event that were promised beyond those there are, or to nobody."""
+    series: dict[str, list[LoadResult]] = field(default_factory=lambda: defaultdict(list))
+    """The results of each workload, one per round."""
+    unexpected: Counter[str] = field(default_factory=Counter)
+    """Unexpected answers of the server with production settings, by status or error."""
+    unexpected_off: Counter[str] = field(default_factory=Counter)
+    """The same for the server without group commit, which is only a baseline."""
+    miscounted_seats: int = 0
+    """Seats of sold-out events that were accepted beyond capacity, or taken without a 201."""
 
     def warm_up(self) -> None:
-        """Let both servers load what they load at the first requests."""
-        say("warming up")
-        for contestant in (self._sale(FEW), self._sale_off(FEW), self._sql(FEW)):
-            contestant()
+        """Run both servers and pgbench once without recording the results."""
+        log("warming up")
+        for workload in (
+            self._reservations(FEW_CLIENTS),
+            self._reservations_off(FEW_CLIENTS),
+            self._pgbench(FEW_CLIENTS),
+        ):
+            workload()
 
     def hot_event(self) -> None:
-        """Everything that is asked of one hot event by many clients."""
-        summary = f"{self.url}/reservations?eventId={self.stock.open('seen')}"
-        sold_out = self._reserve(self.url, self.stock.open("sold-out", 0), _CONFLICT)
+        """Compare reservations, refusals, summaries, pgbench and an empty view; 128 clients."""
+        summary = f"{self.url}/reservations?eventId={self.database.open_event('summary')}"
+        sold_out = self._reserve(self.url, self.database.open_event("sold-out", 0), _CONFLICT)
         with urllib.request.urlopen(summary) as answer:
-            known = f"If-None-Match: {answer.headers['ETag']}"
+            if_none_match = f"If-None-Match: {answer.headers['ETag']}"
         get = partial(Target, script="get")
         self._alternate(
             {
-                "reservations, 128 clients": self._sale(MANY),
-                "pgbench, 128 clients": self._sql(MANY),
-                "GET /health, 128 clients": self._asking(get(f"{self.url}/health", wanted=_OK)),
-                "without group commit, 128 clients": self._sale_off(MANY),
-                "refusals, 128 clients": self._asking(sold_out),
-                "summaries, 128 clients": self._asking(get(summary, wanted=_OK)),
-                "summaries not modified, 128 clients": self._asking(
-                    get(summary, wanted=_NOT_MODIFIED, headers=[known])
+                "reservations, 128 clients": self._reservations(MANY_CLIENTS),
+                "pgbench, 128 clients": self._pgbench(MANY_CLIENTS),
+                "GET /health, 128 clients": self._requests(get(f"{self.url}/health", expected=_OK)),
+                "without group commit, 128 clients": self._reservations_off(MANY_CLIENTS),
+                "refusals, 128 clients": self._requests(sold_out),
+                "summaries, 128 clients": self._requests(get(summary, expected=_OK)),
+                "summaries not modified, 128 clients": self._requests(
+                    get(summary, expected=_NOT_MODIFIED, headers=[if_none_match])
                 ),
             }
         )
 
     def some_clients(self) -> None:
-        """Reservations, the database alone, and bookings of several events."""
-        halls = [self.stock.open(f"hall-{number}") for number in range(1, HALLS + 1)]
-        bookings = Target(f"{self.url}/api/v1/bookings", "book", _CREATED, halls)
+        """Compare reservations, pgbench, and bookings of several events; 32 clients."""
+        events = [
+            self.database.open_event(f"event-{number}") for number in range(1, BOOKABLE_EVENTS + 1)
+        ]
+        bookings = Target(f"{self.url}/api/v1/bookings", "book", _CREATED, events)
         self._alternate(
             {
-                "reservations, 32 clients": self._sale(FEW),
-                "pgbench, 32 clients": self._sql(FEW),
-                "bookings, 32 clients": self._asking(bookings, FEW),
+                "reservations, 32 clients": self._reservations(FEW_CLIENTS),
+                "pgbench, 32 clients": self._pgbench(FEW_CLIENTS),
+                "bookings, 32 clients": self._requests(bookings, FEW_CLIENTS),
             }
         )
 
     def lone_client(self) -> None:
-        """One client, who has nobody to share a transaction with."""
+        """Compare reservations with and without group commit for a lone client."""
         self._alternate(
             {
-                "reservations, 1 client": self._sale(1),
-                "without group commit, 1 client": self._sale_off(1),
+                "reservations, 1 client": self._reservations(1),
+                "without group commit, 1 client": self._reservations_off(1),
             }
         )
 
     def locked_event(self) -> None:
-        """Sell a free event, alone and beside one that somebody keeps locked."""
-        slug = self.stock.open("locked")
+        """Compare reservations with and without clients waiting for another, locked event."""
+        slug = self.database.open_event("locked")
         self._alternate(
             {
-                "alone, 128 clients": self._sale(MANY),
-                "beside a locked event, 128 clients": lambda: self._beside(slug),
+                "no event locked, 128 clients": self._reservations(MANY_CLIENTS),
+                "another event locked, 128 clients": lambda: self._with_locked_event(slug),
             }
         )
 
-    def crowd(self) -> None:
-        """Ten times as many clients, all of whom ask again at once whatever they are told."""
+    def many_clients(self) -> None:
+        """Compare 1,280 clients, and 128 clients one second later, with a baseline of 128.
+
+        A client sends its next request immediately after any answer, including a 503.
+        """
         self._alternate(
             {
-                "reservations before a crowd, 128 clients": self._sale(MANY),
-                f"a crowd, {CROWD:,} clients": self._rush,
-                "a second after a crowd, 128 clients": self._after_a_rush,
+                "reservations (baseline), 128 clients": self._reservations(MANY_CLIENTS),
+                f"reservations, {PEAK_CLIENTS:,} clients": self._peak,
+                "reservations 1 s after 1,280 clients, 128 clients": self._after_peak,
             }
         )
 
-    def _rush(self) -> Load:
-        target = self._reserve(self.url, self.stock.open())
-        load = wrk(target, clients=CROWD, seconds=self.seconds)
-        self.wrong.update(load.other_than(_CREATED, _BUSY))
-        return load
+    def _peak(self) -> LoadResult:
+        target = self._reserve(self.url, self.database.open_event())
+        result = run_wrk(target, clients=PEAK_CLIENTS, seconds=self.seconds)
+        self.unexpected.update(result.other_than(_CREATED, _BUSY))
+        return result
 
-    def _after_a_rush(self) -> Load:
-        self._rush()
+    def _after_peak(self) -> LoadResult:
+        self._peak()
         time.sleep(1)
-        return self._sale(MANY)()
+        return self._reservations(MANY_CLIENTS)()
 
-    def full_event(self, rows: int) -> None:
-        """Sell an event with many reservations, and one with none."""
-        slug = self.stock.open("full")
-        say(f"{rows:,} reservations for one event")
-        self.stock.fill(slug, rows)
+    def many_reservations(self, rows: int) -> None:
+        """Compare an event that already has ``rows`` reservations with new events."""
+        slug = self.database.open_event("many-reservations")
+        log(f"inserting {rows:,} reservations for one event")
+        self.database.fill(slug, rows)
         self._alternate(
             {
-                "an event with none, 128 clients": self._sale(MANY),
-                "a full event, 128 clients": self._asking(self._reserve(self.url, slug)),
+                "new event, 128 clients": self._reservations(MANY_CLIENTS),
+                "event with many reservations, 128 clients": self._requests(
+                    self._reserve(self.url, slug)
+                ),
             }
         )
 
     def last_seats(self) -> None:
-        """Sell an event out; count what is promised twice, or sold to nobody."""
+        """Sell out an event per round; count seats sold beyond capacity or taken without a 201."""
         for number in range(1, self.rounds + 1):
-            say(f"round {number}: the last {SCARCE} seats")
-            slug = self.stock.open(seats=SCARCE)
+            log(f"round {number}: the last {LAST_SEATS} seats")
+            slug = self.database.open_event(seats=LAST_SEATS)
             target = self._reserve(self.url, slug)
-            load = wrk(target, clients=MANY, seconds=self.seconds)
-            self.stock.settle()
-            self.wrong.update(load.other_than(_CREATED, _CONFLICT))
-            promised = load.statuses.get(str(_CREATED), 0)
-            say(f"    {load.statuses}")
-            self.miscounted += max(promised - SCARCE, 0)
-            if self.stock.available(slug) == 0:
-                # Each client may have left before it saw one answer, no more.
-                self.miscounted += max(SCARCE - MANY - promised, 0)
+            result = run_wrk(target, clients=MANY_CLIENTS, seconds=self.seconds)
+            self.database.wait_until_idle()
+            self.unexpected.update(result.other_than(_CREATED, _CONFLICT))
+            accepted = result.statuses.get(str(_CREATED), 0)
+            log(f"    {result.statuses}")
+            self.miscounted_seats += max(accepted - LAST_SEATS, 0)
+            if self.database.available(slug) == 0:
+                # wrk misses at most one answer per client, when the round ends.
+                self.miscounted_seats += max(LAST_SEATS - MANY_CLIENTS - accepted, 0)
 
     def throughput(self) -> dict[str, dict[int, float]]:
-        """Return sales in a second by the number of clients, of each contestant."""
+        """Return sales per second by number of clients, for each curve of the chart."""
         curves: dict[str, dict[int, float]] = defaultdict(dict)
-        # Half a round for a point of the picture.
+        # Half the duration of a round is enough for a point of the chart.
         short = max(1, self.seconds // 2)
-        for clients in CLIENTS:
-            contestants = {
-                "TicketBoss": self._sale(clients, short),
-                "group commit off": self._sale_off(clients, short),
-                "pgbench": self._sql(clients, short),
+        for clients in CURVE_CLIENTS:
+            workloads = {
+                "TicketBoss": self._reservations(clients, short),
+                "group commit off": self._reservations_off(clients, short),
+                "pgbench": self._pgbench(clients, short),
             }
-            for name, contestant in contestants.items():
-                self.stock.settle()
-                load = contestant()
-                say(f"{name}, {clients} clients: {load}")
-                curves[name][clients] = load.rate
+            for name, workload in workloads.items():
+                self.database.wait_until_idle()
+                result = workload()
+                log(f"{name}, {clients} clients: {result}")
+                curves[name][clients] = result.rate
         return curves
 
-    def _alternate(self, contestants: Mapping[str, Contestant]) -> None:
-        names = list(contestants)
+    def _alternate(self, workloads: Mapping[str, Workload]) -> None:
+        names = list(workloads)
         for number in range(1, self.rounds + 1):
             for name in names:
-                say(f"round {number} of {self.rounds}: {name}")
-                self.stock.settle()
-                load = contestants[name]()
-                say(f"    {load}")
-                self.series[name].append(load)
-            # Forth and back, so that nobody always follows the same.
+                log(f"round {number} of {self.rounds}: {name}")
+                self.database.wait_until_idle()
+                result = workloads[name]()
+                log(f"    {result}")
+                self.series[name].append(result)
+            # Reverse the order, so that no workload always follows the same one.
             names.reverse()
 
-    def _beside(self, slug: str) -> Load:
+    def _with_locked_event(self, slug: str) -> LoadResult:
         waiting = self._reserve(self.url, slug)
         with locked(self.cluster, slug):
-            seconds = self.seconds + 2 * _SETTLE_SECONDS
-            others = start_wrk(waiting, clients=WAITING, seconds=seconds)
-            time.sleep(_SETTLE_SECONDS)
-            load = self._sale(MANY)()
-            # All of them are refused, as busy, or still wait: nobody counts their answers.
-            refused = result(others, waiting.wanted)
-            say(f"    those who wait: {refused.statuses or 'no answer'}")
-        return load
+            seconds = self.seconds + 2 * _LOCK_WAIT_SECONDS
+            process = start_wrk(waiting, clients=WAITING_CLIENTS, seconds=seconds)
+            time.sleep(_LOCK_WAIT_SECONDS)
+            result = self._reservations(MANY_CLIENTS)()
+            # These clients get 503 busy or no answer, so their answers are not counted.
+            ignored = wait_for_result(process, waiting.expected)
+            log(f"    waiting clients: {ignored.statuses or 'no answer'}")
+        return result
 
-    def _reserve(self, url: str, slug: str, wanted: int = _CREATED) -> Target:
-        return Target(f"{url}/reservations", "reserve", wanted, [slug])
+    def _reserve(self, url: str, slug: str, expected: int = _CREATED) -> Target:
+        return Target(f"{url}/reservations", "reserve", expected, [slug])
 
-    def _asking(self, target: Target, clients: int = MANY) -> Contestant:
-        return lambda: self._ask(target, clients, self.seconds, self.wrong)
+    def _requests(self, target: Target, clients: int = MANY_CLIENTS) -> Workload:
+        return lambda: self._run(target, clients, self.seconds, self.unexpected)
 
-    def _sale(self, clients: int, seconds: int = 0) -> Contestant:
-        return lambda: self._sell(self.url, clients, seconds, self.wrong)
+    def _reservations(self, clients: int, seconds: int = 0) -> Workload:
+        return lambda: self._sell(self.url, clients, seconds, self.unexpected)
 
-    def _sale_off(self, clients: int, seconds: int = 0) -> Contestant:
-        return lambda: self._sell(self.url_off, clients, seconds, self.wrong_off)
+    def _reservations_off(self, clients: int, seconds: int = 0) -> Workload:
+        return lambda: self._sell(self.url_off, clients, seconds, self.unexpected_off)
 
-    def _sql(self, clients: int, seconds: int = 0) -> Contestant:
-        return lambda: pgbench(self.cluster, clients=clients, seconds=seconds or self.seconds)
+    def _pgbench(self, clients: int, seconds: int = 0) -> Workload:
+        return lambda: run_pgbench(self.cluster, clients=clients, seconds=seconds or self.seconds)
 
-    def _sell(self, url: str, clients: int, seconds: int, wrong: Counter[str]) -> Load:
-        # An event of its own for every round: nobody has bought from it.
-        target = self._reserve(url, self.stock.open())
-        return self._ask(target, clients, seconds or self.seconds, wrong)
+    def _sell(self, url: str, clients: int, seconds: int, unexpected: Counter[str]) -> LoadResult:
+        # Each round uses a new event.
+        target = self._reserve(url, self.database.open_event())
+        return self._run(target, clients, seconds or self.seconds, unexpected)
 
-    def _ask(self, target: Target, clients: int, seconds: int, wrong: Counter[str]) -> Load:
-        load = wrk(target, clients=clients, seconds=seconds)
-        wrong.update(load.other_than(target.wanted))
-        return load
+    def _run(
+        self, target: Target, clients: int, seconds: int, unexpected: Counter[str]
+    ) -> LoadResult:
+        result = run_wrk(target, clients=clients, seconds=seconds)
+        unexpected.update(result.other_than(target.expected))
+        return result

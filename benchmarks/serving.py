@@ -1,4 +1,4 @@
-"""A server of a benchmark's own."""
+"""Runs a separate TicketBoss server for a benchmark."""
 
 import os
 import re
@@ -20,9 +20,9 @@ __all__ = ["Cluster", "Served", "environment", "server"]
 
 
 class Served(NamedTuple):
-    """A server that runs: its address, its first login's password, its process.
+    """A running server: its URL, the admin's password and its process id.
 
-    There is a login in development only, and only where the database is new.
+    The password is empty unless the server is in development mode and its database is new.
     """
 
     url: str
@@ -31,15 +31,19 @@ class Served(NamedTuple):
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what a program of TicketBoss needs to work in ``home``."""
-    # A DATABASE_URL in .env may name a database that matters; what is set here wins.
-    own = {"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "DATABASE_URL": ""}
-    return own | dict(extra or {})
+    """Return the environment of a TicketBoss process that uses ``home``, plus ``extra``."""
+    # The empty DATABASE_URL overrides one in .env, which may name a production database.
+    base = {"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "DATABASE_URL": ""}
+    return base | dict(extra or {})
 
 
 @contextmanager
 def server(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """Serve without a worker, with ``extra`` in the environment."""
+    """Run a server without a job worker, with the environment variables ``extra``.
+
+    Raises:
+        SystemExit: the server does not start.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     log = home.parent / f"log-{port}"

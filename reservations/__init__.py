@@ -1,1 +1,1 @@
-"""Sells the seats of events, and never sells one twice."""
+"""Sells seats for events and guarantees that no seat is sold twice."""

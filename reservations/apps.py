@@ -1,4 +1,4 @@
-"""The app that sells seats."""
+"""The Django app configuration."""
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate, pre_migrate
@@ -7,20 +7,20 @@ from reservations import sql
 
 
 class ReservationsConfig(AppConfig):
-    """Events, their reservations, and the ledger that keeps both true."""
+    """Events, reservations, bookings, and the ledger that keeps them consistent."""
 
     default_auto_field = "django.db.models.BigAutoField"
     name = "reservations"
-    verbose_name = "Box office"
+    verbose_name = "Sales"
 
     def ready(self) -> None:
-        """Give migrations timeouts of their own."""
+        """Connect the signal handlers that override the request timeouts during migrations."""
         pre_migrate.connect(_lift_request_timeouts, sender=self)
         post_migrate.connect(_restore_request_timeouts, sender=self)
 
 
 def _lift_request_timeouts(*, using: str, **_: object) -> None:
-    # A migration may run for minutes, but must not queue every buyer behind a lock it waits for.
+    # A migration may run for minutes, but must not wait long for a lock: buyers queue behind it.
     sql.set_for_session(
         using, statement_timeout=0, idle_in_transaction_session_timeout=0, lock_timeout="10s"
     )

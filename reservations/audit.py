@@ -1,4 +1,4 @@
-"""The proof: an event's changes, replayed, must give its counters and its reservations."""
+"""Checks the inventory: replays an event's changes and compares the result with what is stored."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,35 +17,37 @@ _HELD = Q(status=Reservation.Status.HELD)
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A figure that is not what the event's history says it must be."""
+    """A stored figure that differs from its expected value."""
 
     event: str
+    """The event's slug."""
     column: str
+    """A column of the event, or a check of related rows, for example ``change.version``."""
     stored: int
     expected: int
 
     @property
     def amount(self) -> int:
-        """How much too high the stored figure is; negative if too low."""
+        """The stored minus the expected value."""
         return self.stored - self.expected
 
 
 @dataclass(slots=True)
 class _Replay:
-    """The counters after each change, starting from all seats available at version 0."""
+    """The counters of an event during a replay, which starts at version 0 with no seats taken."""
 
     total_seats: int
     available_seats: int
     holds: dict[UUID | None, int] = field(default_factory=dict)
-    """The seats of every hold that is neither confirmed, cancelled nor expired."""
+    """The seats of each open hold, by reservation."""
     reservation_count: int = 0
     version: int = 0
-    misplaced: int = 0
-    """Changes that do not follow from those before: in version, available seats or a hold."""
+    invalid_changes: int = 0
+    """Number of changes that do not follow from the previous ones: the version or the available
+    seats are wrong, or the change ends a hold that is not open."""
 
     @property
     def held_seats(self) -> int:
-        """Seats of all holds."""
         return sum(self.holds.values())
 
     def apply(self, change: Change) -> None:
@@ -62,7 +64,7 @@ class _Replay:
             case Change.Kind.CAPACITY:
                 self.total_seats += change.seats
         if not self._follows(change, held):
-            self.misplaced += 1
+            self.invalid_changes += 1
 
     def _follows(self, change: Change, held: int | None) -> bool:
         ends_hold = change.kind in {Change.Kind.HOLD_CONFIRMED, Change.Kind.EXPIRED}
@@ -71,9 +73,10 @@ class _Replay:
 
 
 def audit(events: QuerySet[Event]) -> Iterator[tuple[Event, list[Drift]]]:
-    """Yield each of ``events`` with its drifts: none, if the books are true.
+    """Yield each of ``events`` with its drifts; the list is empty if the event is consistent.
 
-    Sees one moment of the database however long it takes, and keeps nobody from selling.
+    Reads a single snapshot of the database, without a statement timeout. Takes no locks, so sales
+    continue while it runs.
     """
     with transaction.atomic(durable=True):
         sql.read_one_snapshot()
@@ -91,7 +94,7 @@ def _drifts(event: Event) -> Iterator[Drift]:
         ("held_seats", event.held_seats, replay.held_seats),
         ("reservation_count", event.reservation_count, replay.reservation_count),
         ("version", event.version, replay.version),
-        ("change.version", replay.misplaced, 0),
+        ("change.version", replay.invalid_changes, 0),
         ("reservation.seats", live["sold"], event.sold_seats),
         ("reservation.held_seats", live["held"], event.held_seats),
         ("reservation.status", live["count"], event.reservation_count),
@@ -122,7 +125,7 @@ def _live_reservations(event: Event) -> dict[str, int]:
 
 
 def _unmatched_reservations(event: Event) -> int:
-    """Count the reservations whose changes do not add up to what they take now."""
+    """Count the reservations whose changes do not add up to the seats that they now take."""
     live = _CONFIRMED | _HELD
     taken = event.reservations.annotate(
         moved=Coalesce(Sum("changes__seats"), Value(0), output_field=IntegerField())
@@ -131,7 +134,7 @@ def _unmatched_reservations(event: Event) -> int:
 
 
 def _unmatched_items(event: Event) -> int:
-    """Count the items that are not cancelled with their booking, or without it."""
+    """Count the booking items whose status differs from that of their booking."""
     return (
         event.reservations.filter(booking__isnull=False)
         .exclude(status=F("booking__status"))

@@ -1,8 +1,10 @@
-"""Callers that arrive together share one piece of work; nobody waits for company.
+"""Combines concurrent calls into batches, without waiting for a batch to fill.
 
-The first caller leads: it begins at once. Whoever arrives meanwhile queues up, and when the work is
-done the first of them leads next, for all who are there by then. It runs on threads, or on
-greenlets where gevent has taken their place.
+The first caller becomes the leader and starts immediately. Callers that arrive in the meantime
+wait in a queue. When the batch is done, the first caller in the queue becomes the next leader and
+takes the queued callers as its batch, up to a limit. A lone caller never waits for others.
+
+Works with threads, and with greenlets if gevent has patched the standard library.
 """
 
 import os
@@ -18,18 +20,18 @@ _Answer = TypeVar("_Answer")
 
 
 class _Caller(Generic[_Item, _Answer]):
-    """Who has handed in an item, and waits for its turn: to lead, or to be answered."""
+    """A caller and its item. ``turn`` is set when it becomes leader or its result is ready."""
 
-    __slots__ = ("answer", "error", "item", "leads", "taken", "turn")
+    __slots__ = ("answer", "dequeued", "error", "is_leader", "item", "turn")
 
     answer: _Answer
 
     def __init__(self, item: _Item) -> None:
         self.item = item
         self.turn = Event()
-        self.leads = False
-        self.taken = False
-        """Whether it has left the queue: in a batch, it is too late to give up."""
+        self.is_leader = False
+        self.dequeued = False
+        """Whether the caller has left the queue: its batch has begun, or it gave up."""
         self.error: BaseException | None = None
 
     def result(self) -> _Answer:
@@ -38,71 +40,82 @@ class _Caller(Generic[_Item, _Answer]):
             try:
                 raise error
             finally:
-                del error  # else its traceback and this frame hold each other
+                del error  # breaks the reference cycle between its traceback and this frame
         return self.answer
 
 
 class Limits(NamedTuple):
-    """How much is done at once, and how much may wait."""
+    """The limits of a ``Batcher``."""
 
     batch: int
-    """Most items in a batch."""
+    """Maximum number of items in a batch."""
     queue: int
-    """Most callers that wait for one key."""
+    """Maximum number of callers in the queue of one key."""
     timeout: float
-    """Seconds that a caller waits at most before its batch begins."""
+    """Maximum time, in seconds, that a caller waits for its batch to begin."""
 
 
 class Batcher(Generic[_Item, _Answer]):
-    """Does work for many callers at once: in order, one batch at a time for each key."""
+    """Processes items in batches: in order of arrival, one batch at a time per key."""
 
     def __init__(
         self,
         work: Callable[[list[_Item]], Sequence[_Answer]],
         *,
         prepare: Callable[[], object],
-        orphaned: type[Exception],
+        leader_killed_error: type[Exception],
         limits: Limits,
     ) -> None:
-        """Let the leader of a batch call ``work``, which returns an answer for each item.
+        """Create a batcher.
 
-        Before, it calls ``prepare``: whoever arrives during that is in its batch. If the leader is
-        killed, the others raise ``orphaned``.
+        Args:
+            work: called by the leader with the items of its batch; returns one answer for each
+                item, in order.
+            prepare: called by the leader before it takes its batch from the queue, so callers that
+                arrive while it runs join the batch.
+            leader_killed_error: raised for the other callers of a batch whose leader is killed,
+                that is, interrupted by a ``BaseException`` that is not an ``Exception``.
+            limits: the maximum sizes of batches and queues, and the timeout.
         """
         self._work = work
         self._prepare = prepare
-        self._orphaned = orphaned
+        self._leader_killed_error = leader_killed_error
         self._limits = limits
         self._reset()
-        # Whoever waits in the process that is forked does not exist in the new one.
+        # Callers waiting in the parent do not exist in a forked child.
         os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
         self._lock = Lock()
-        # A key has a queue only while somebody leads it.
+        # A key has a queue only while it has a leader.
         self._queues: dict[str, deque[_Caller[_Item, _Answer]]] = {}
 
     def submit(self, key: str, item: _Item) -> _Answer:
-        """Return the answer to ``item``, as soon as the batch that it is in is done.
+        """Process ``item`` in a batch of ``key`` and return its answer.
 
         Raises:
-            Busy: too many wait, or the batch did not begin in time; nothing was done.
-            Exception: what the work for the batch raised.
+            Busy: the queue is full, or the batch did not begin in time; ``item`` was not processed.
+            Exception: the error raised by ``prepare`` or ``work``, or ``leader_killed_error``.
         """
         caller: _Caller[_Item, _Answer] = _Caller(item)
         self._join(key, caller)
-        if not caller.leads:
+        if not caller.is_leader:
             self._wait(key, caller)
-        if caller.leads:
+        if caller.is_leader:
             self._lead(key)
         return caller.result()
+
+    def waiting(self, key: str) -> int:
+        """Return the number of callers of ``key`` in the queue, whose batch has not begun yet."""
+        with self._lock:
+            return len(self._queues.get(key, ()))
 
     def _join(self, key: str, caller: _Caller[_Item, _Answer]) -> None:
         with self._lock:
             queue = self._queues.get(key)
             if queue is None:
                 queue = self._queues[key] = deque()
-                caller.leads = True
+                caller.is_leader = True
             elif len(queue) >= self._limits.queue:
                 raise Busy
             queue.append(caller)
@@ -118,37 +131,37 @@ class Batcher(Generic[_Item, _Answer]):
         raise Busy
 
     def _give_up(self, key: str, caller: _Caller[_Item, _Answer]) -> bool:
-        """Leave the queue, unless the turn has come at the last moment."""
+        """Leave the queue. Return False if the caller has become leader or its batch has begun."""
         with self._lock:
-            waits = not (caller.leads or caller.taken)
-            if waits:
-                caller.taken = True
+            queued = not (caller.is_leader or caller.dequeued)
+            if queued:
+                caller.dequeued = True
                 self._queues[key].remove(caller)
-            return waits
+            return queued
 
     def _abandon(self, key: str, caller: _Caller[_Item, _Answer]) -> None:
-        """Leave nothing behind that others would wait for."""
+        """Remove a caller whose wait was interrupted; promote the next one if it was the leader."""
         with self._lock:
-            if caller.taken:
+            if caller.dequeued:
                 return
             self._queues[key].remove(caller)
-            if caller.leads:
+            if caller.is_leader:
                 self._promote_next(key)
 
     def _lead(self, key: str) -> None:
         batch: list[_Caller[_Item, _Answer]] = []
         try:
             self._prepare()
-            batch = self._take(key)
+            batch = self._take_batch(key)
             answers = self._work([caller.item for caller in batch])
             for caller, answer in zip(batch, answers, strict=True):
                 caller.answer = answer
         except BaseException as error:
-            batch = batch or self._take(key)
-            told = error if isinstance(error, Exception) else self._orphaned()
+            batch = batch or self._take_batch(key)
+            reported = error if isinstance(error, Exception) else self._leader_killed_error()
             for caller in batch:
-                caller.error = told
-            if told is not error:
+                caller.error = reported
+            if reported is not error:
                 raise
         finally:
             with self._lock:
@@ -156,18 +169,18 @@ class Batcher(Generic[_Item, _Answer]):
             for caller in batch:
                 caller.turn.set()
 
-    def _take(self, key: str) -> list[_Caller[_Item, _Answer]]:
+    def _take_batch(self, key: str) -> list[_Caller[_Item, _Answer]]:
         with self._lock:
             queue = self._queues[key]
             batch = [queue.popleft() for _ in range(min(len(queue), self._limits.batch))]
             for caller in batch:
-                caller.taken = True
+                caller.dequeued = True
         return batch
 
     def _promote_next(self, key: str) -> None:
         queue = self._queues[key]
         if queue:
-            queue[0].leads = True
+            queue[0].is_leader = True
             queue[0].turn.set()
         else:
             del self._queues[key]

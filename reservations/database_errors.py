@@ -1,7 +1,8 @@
-"""What Django raises when the database cannot serve a request, though the request is sound."""
+"""The exceptions that Django raises when the database cannot serve a valid request."""
 
 from django.db import InterfaceError, InternalError, OperationalError
 
 UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
-"""A lock, statement or pool timeout, a deadlock, a refused or lost connection are operational
-errors; a connection ended while idle in a transaction, or one to a standby, an internal one."""
+"""``OperationalError`` covers lock, statement and pool timeouts, deadlocks, and refused or lost
+connections. ``InternalError`` covers a connection closed while idle in a transaction, and a
+connection to a standby."""

@@ -1,6 +1,7 @@
-"""Every refusal: a small class whose docstring is the sentence a caller reads.
+"""Refusals: exceptions whose class docstring is the error sentence that API clients read.
 
-Nothing here knows HTTP; ``reservations.api.exceptions`` maps what the API can meet to a status.
+This module does not depend on HTTP. ``reservations.api.exceptions`` maps the refusals that the API
+can return to status codes.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ class Refusal(Exception):
     """The request was refused"""
 
     replayed: bool = False
-    """Whether it was refused to an earlier command with the same idempotency key."""
+    """Whether this is the stored refusal of an earlier command with the same idempotency key."""
 
     @classmethod
     def sentence(cls) -> str:
-        """Return what a caller reads."""
+        """Return the error sentence for the client."""
         return cls.__doc__ or cls.__name__
 
     def __str__(self) -> str:
@@ -31,7 +32,7 @@ class EventNotFound(Refusal):
 
 @dataclass(unsafe_hash=True)
 class EventExists(Refusal):
-    """There is an event with this slug already"""
+    """An event with this slug already exists"""
 
     event: str
 
@@ -70,14 +71,14 @@ class HoldExpired(Refusal):
 
 @dataclass(unsafe_hash=True)
 class PartOfBooking(Refusal):
-    """The reservation is part of a booking, which is cancelled whole"""
+    """The reservation is part of a booking; bookings are cancelled as a whole"""
 
     booking_id: UUID
 
 
 @dataclass(unsafe_hash=True)
 class Shortage:
-    """An item of a booking that cannot be had."""
+    """An item of a booking with too few seats left."""
 
     event: str
     requested: int
@@ -89,7 +90,7 @@ class InsufficientSeats(Refusal):
     """Not enough seats left"""
 
     shortages: tuple[Shortage, ...]
-    """All of them, in the order of the request."""
+    """Every item with too few seats left, in the order of the request."""
 
 
 @dataclass(unsafe_hash=True)
@@ -104,7 +105,7 @@ class BookingAlreadyCancelled(Refusal):
 
 @dataclass(unsafe_hash=True)
 class IdempotencyKeyReused(Refusal):
-    """Idempotency-Key was used before, for another request"""
+    """Idempotency-Key was already used for another request"""
 
 
 @dataclass(unsafe_hash=True)
@@ -120,4 +121,4 @@ class Busy(Refusal):
 
 
 class OutcomeUnknown(Refusal):
-    """The database was lost while saving, so the outcome is not known"""
+    """The connection to the database was lost while saving, so the outcome is unknown"""

@@ -1,25 +1,25 @@
-"""What the ledger counts and times, for Prometheus: see docs/operations.md."""
+"""The ledger's Prometheus metrics, documented in docs/operations.md."""
 
 from prometheus_client import Counter, Histogram
 
-# From one round trip on a quiet machine to the longest that a request may wait.
+# Buckets from one round trip on an idle machine up to the longest time that a request may wait.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 COMMANDS = Counter(
     "ticketboss_commands",
-    "Commands handed to the ledger, by what became of them",
+    "Commands submitted to the ledger, by command and outcome",
     ["command", "outcome"],
 )
 LOCK_WAIT_SECONDS = Histogram(
-    "ticketboss_lock_wait_seconds", "Until the events' locks were granted", buckets=_SECONDS
+    "ticketboss_lock_wait_seconds", "Time spent waiting for event locks", buckets=_SECONDS
 )
 TRANSACTION_SECONDS = Histogram(
     "ticketboss_transaction_seconds",
-    "From the first statement until COMMIT was answered",
+    "Duration of a ledger transaction, including COMMIT",
     buckets=_SECONDS,
 )
 BATCH_COMMANDS = Histogram(
     "ticketboss_batch_commands",
-    "Commands that shared a transaction",
+    "Commands per shared transaction",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
 )

@@ -1,4 +1,4 @@
-"""The read side: plain committed figures, never adjusted."""
+"""Read queries. They return committed figures: expired holds count as held until released."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,14 +16,16 @@ from reservations.models import Booking, Change, Event, Reservation, is_slug
 
 
 def get_event(slug: str) -> Event:
-    """Return the event named ``slug``.
+    """Return the event with this slug. Concurrent calls share a query.
 
     Raises:
-        EventNotFound: there is none.
+        EventNotFound: no event has this slug.
+        Busy: too many calls are waiting, or the call waited too long.
     """
     if not is_slug(slug):
         raise EventNotFound(slug)
-    # A transaction of the caller's own may have written what nobody else can read.
+    # A shared query may run on another connection, which cannot see what the caller's open
+    # transaction has written.
     event = _read([slug])[0] if connection.in_atomic_block else _readers.submit("", slug)
     if event is None:
         raise EventNotFound(slug)
@@ -39,12 +41,12 @@ def _connect() -> None:
     connection.ensure_connection()
 
 
-# Who asks for an event while others are being answered shares a query that begins afterwards.
+# A shared query starts after the last of its callers has arrived, so none gets outdated figures.
 _readers = Batcher(
     _read,
     prepare=_connect,
-    orphaned=Busy,
-    # Of all events together, and quick: as many may wait as there may be.
+    leader_killed_error=Busy,
+    # One queue for all events. Reads are fast, so every request in flight may wait in it.
     limits=Limits(
         settings.GROUP_COMMIT_MAX_BATCH,
         settings.MAX_CONCURRENT_REQUESTS,
@@ -54,33 +56,36 @@ _readers = Batcher(
 
 
 def get_events() -> QuerySet[Event]:
-    """Return all events by date, those without one last, then by their public id."""
+    """Return all events ordered by date and slug, undated ones last."""
     return Event.objects.order_by("starts_at", "slug")
 
 
 def get_upcoming_events(*, limit: int) -> QuerySet[Event]:
-    """Return at most ``limit`` events that are not over since a day, the next one first."""
+    """Return the first ``limit`` events by date, undated ones last.
+
+    Events that started more than a day ago are left out.
+    """
     over = Q(starts_at__lt=Now() - timedelta(days=1))
     return Event.objects.exclude(over).order_by("starts_at", "pk")[:limit]
 
 
 def get_changes(event: Event, *, after: int, limit: int) -> list[Change]:
-    """Return at most ``limit`` changes of ``event`` after a version, in order, without a gap.
+    """Return up to ``limit`` changes of ``event`` with versions above ``after``, without gaps.
 
-    A version is given out under the event's lock and seen when its transaction commits, so none
-    ever appears before one that a reader has seen already.
+    Versions are assigned under the event's lock, which is held until COMMIT, so they become visible
+    in order: a reader that continues from the last version it has seen misses none.
     """
     return list(event.changes.filter(version__gt=after).order_by("version")[:limit])
 
 
 def get_reservation(reservation_id: UUID) -> Reservation:
-    """Return a reservation that is no item of a booking, whatever its status, with its event.
+    """Return a reservation in any status, with its event; items of bookings are excluded.
 
     Raises:
-        ReservationNotFound: there is none with that id.
+        ReservationNotFound: no such reservation exists.
     """
-    alone = Reservation.objects.select_related("event").filter(booking__isnull=True)
-    reservation = alone.filter(pk=reservation_id).first()
+    unbooked = Reservation.objects.select_related("event").filter(booking__isnull=True)
+    reservation = unbooked.filter(pk=reservation_id).first()
     if reservation is None:
         raise ReservationNotFound
     return reservation
@@ -92,9 +97,9 @@ def get_bookings(
     """Return bookings with their items, newest first.
 
     Args:
-        email: only those of this customer, in upper or lower case.
-        status: only those with this status of the model.
-        event: only those with an item of the event with this slug.
+        email: only bookings of the customer with this address, ignoring case.
+        status: only bookings with this value of ``Booking.Status``.
+        event: only bookings that include the event with this slug.
     """
     bookings = _bookings()
     if email is not None:
@@ -108,10 +113,10 @@ def get_bookings(
 
 
 def get_booking(booking_id: UUID) -> Booking:
-    """Return a booking, whatever its status, with its items.
+    """Return a booking in any status, with its items.
 
     Raises:
-        BookingNotFound: there is none with that id.
+        BookingNotFound: no booking has this id.
     """
     booking = _bookings().filter(pk=booking_id).first()
     if booking is None:

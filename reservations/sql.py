@@ -1,6 +1,7 @@
-"""All SQL that the ORM does not compile; docs/decisions/0008 and 0011 have the measured gain.
+"""All SQL of the app that is not compiled by the ORM.
 
-Identifiers come from the models and are quoted; values are parameters.
+Table and column names come from the models and are quoted; values are passed as parameters. The
+measurements that justify this SQL are in docs/decisions/0008 and 0011.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,18 +19,19 @@ from django.db import (
 from django.db.models import Field, Model
 
 READ_CLOCK = "SELECT clock_timestamp()"
-"""PostgreSQL's time now, not when the transaction began."""
+"""Returns the current time, unlike ``now()``, which returns the start of the transaction."""
 
 AVOID_SEQUENTIAL_SCANS = "SET LOCAL enable_seqscan = off"
-"""For foreign keys: PostgreSQL keeps the plans by which it checks them. One that it makes while a
-table is small reads the whole table for each new row, until a minute into a sale."""
+"""Disables sequential scans in the transaction. PostgreSQL caches the plans of foreign key checks
+per connection. A plan made while the referenced table is almost empty scans the complete table for
+every new row until autovacuum analyses the table, which can be a minute into a sale."""
 
 COMMIT = "COMMIT"
 
 
 @cache
 def insert_from_json(model: type[Model], columns: Sequence[str]) -> str:
-    """Return an INSERT into ``columns`` of the rows in its one parameter, a JSON array."""
+    """Return an INSERT of ``columns``. Its one parameter is a JSON array of rows."""
     names = ", ".join(map(_quote, columns))
     records = _json_records(model, columns)
     return f"INSERT INTO {_table(model)} ({names}) SELECT {names} FROM {records}"  # noqa: S608
@@ -37,7 +39,7 @@ def insert_from_json(model: type[Model], columns: Sequence[str]) -> str:
 
 @cache
 def update_from_json(model: type[Model], columns: Sequence[str]) -> str:
-    """Return an UPDATE of ``columns``, by primary key, from its one parameter, a JSON array."""
+    """Return an UPDATE of ``columns`` by primary key. Its one parameter is a JSON array of rows."""
     key = _quote(_key(model))
     values = ", ".join(
         f"{_quote(name)} = new.{_quote(name)}" for name in columns if name != _key(model)
@@ -50,12 +52,15 @@ def update_from_json(model: type[Model], columns: Sequence[str]) -> str:
 
 @cache
 def expire_holds(event: type[Model], reservation: type[Model], change: type[Model]) -> str:
-    """Return the statement that expires holds and writes a change for each (decision 8).
+    """Return the statement that expires holds and inserts a change for each of them.
 
-    Parameters: ``events``, the keys of locked events, and ``now``. Versions and counters continue
-    from the event's stored row, which is still to be updated. Gives, for each event that had
-    expired holds, its key, their number and their seats. The ids of the changes are UUIDv7
-    (RFC 9562), ordered within an event; PostgreSQL itself makes them from version 18 on only.
+    Its parameters are ``events``, the primary keys of locked events, and ``now``. It returns one
+    row for each event that had expired holds: the event's primary key, the number of these holds
+    and the number of their seats. Versions and available seats of the changes continue from the
+    stored row of the event. The statement does not update that row; the caller must.
+
+    The ids of the changes are UUIDv7 (RFC 9562), built in SQL because PostgreSQL has a function for
+    them only from version 18. The reasons for a single statement are in docs/decisions/0008.
     """
     e, r, c = _Names(event), _Names(reservation), _Names(change)
     return f"""
@@ -89,42 +94,49 @@ def expire_holds(event: type[Model], reservation: type[Model], change: type[Mode
 
 
 def set_for_transaction(**parameters: str | int) -> None:
-    """Set PostgreSQL's run-time ``parameters`` until the transaction ends."""
+    """Set PostgreSQL run-time ``parameters`` until the transaction ends."""
     _set("SET LOCAL", DEFAULT_DB_ALIAS, parameters)
 
 
 def set_for_session(using: str = DEFAULT_DB_ALIAS, **parameters: str | int) -> None:
-    """Set PostgreSQL's run-time ``parameters`` on the current connection."""
+    """Set PostgreSQL run-time ``parameters`` on the connection with the alias ``using``."""
     _set("SET", using, parameters)
 
 
 def reset_for_session(*parameters: str, using: str = DEFAULT_DB_ALIAS) -> None:
-    """Set PostgreSQL's run-time ``parameters`` back to the connection's own."""
+    """Reset PostgreSQL run-time ``parameters`` to the values that the connection started with."""
     with connections[using].cursor() as cursor:
         cursor.execute("; ".join(f"RESET {_quote(name)}" for name in parameters))
 
 
 def read_one_snapshot() -> None:
-    """Let the transaction, which must not have read yet, see one moment, and write nothing."""
+    """Make the transaction read-only, with one snapshot for all its queries.
+
+    Must be called before the first query of the transaction.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 @contextmanager
 def advisory_lock(key: int) -> Iterator[None]:
-    """Hold PostgreSQL's session lock ``key``; wait for it as long as ``lock_timeout`` allows."""
+    """Hold PostgreSQL's session-level advisory lock ``key``.
+
+    Raises:
+        OperationalError: the lock was not granted within ``lock_timeout``.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [key])
         try:
             yield
         finally:
-            # A lost connection has lost the lock, too.
+            # A lost connection has released the lock.
             with suppress(OperationalError, InterfaceError):
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
 class _Names:
-    """The quoted names of a model: ``table``, and the column of each field."""
+    """Quoted names of a model: ``table``, and the column of any field as an attribute."""
 
     def __init__(self, model: type[Model]) -> None:
         self._model = model
@@ -146,7 +158,8 @@ def _set(statement: str, using: str, parameters: dict[str, Any]) -> None:
 
 def _json_records(model: type[Model], columns: Sequence[str]) -> str:
     types = {each.column: str(each.db_type(connection)) for each in model._meta.concrete_fields}
-    # Without a length: PostgreSQL then refuses a text that is too long, and does not cut it.
+    # Omit the length of a type, so that PostgreSQL rejects text that is too long for the column
+    # instead of truncating it.
     typed = ", ".join(f"{_quote(name)} {types[name].partition('(')[0]}" for name in columns)
     return f"json_to_recordset(%s) AS new ({typed})"
 

@@ -1,1 +1,1 @@
-"""The project: settings, routes, and what serves them."""
+"""The project: settings, routes, middleware and serving."""

@@ -1,17 +1,17 @@
-"""The project as an app: its commands, its admin, its metrics."""
+"""App config of the project."""
 
 from django.apps import AppConfig
 from django.conf import settings
 
 
 class TicketBossConfig(AppConfig):
-    """What serves the reservations app."""
+    """The project's management commands, and metrics of the connection pool."""
 
     name = "ticketboss"
 
     def ready(self) -> None:
-        """Measure, if anybody may read it."""
+        """Start collecting pool metrics if /metrics is enabled."""
         if settings.METRICS_ALLOWED_IPS:
-            from ticketboss.metrics.pool import watch_the_pool  # noqa: PLC0415 (needs the settings)
+            from ticketboss.metrics.pool import track_pool  # noqa: PLC0415 (registers metrics)
 
-            watch_the_pool()
+            track_pool()

@@ -1,6 +1,6 @@
-"""Settings, all of them read from the environment and an optional ``.env``.
+"""Django settings, read from environment variables and an optional ``.env`` file.
 
-``.env.example`` lists every name with its default; README.md explains them.
+``.env.example`` lists every variable with its default; docs/settings.md describes them.
 """
 
 import os
@@ -17,18 +17,18 @@ from ticketboss.admin.theme import UNFOLD  # noqa: F401 (read by Unfold)
 from ticketboss.conf import validators
 from ticketboss.conf.logging import logging_config
 
-# Lets Django's generic classes take their type arguments at run time.
+# Allow type arguments on Django's generic classes at run time.
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def _refuse(reason: object) -> NoReturn:
-    # SystemExit and not ImproperlyConfigured: manage.py and gunicorn then say this one sentence.
+def _fail(reason: object) -> NoReturn:
+    # SystemExit instead of ImproperlyConfigured: manage.py and gunicorn then print only this line.
     raise SystemExit(f"TicketBoss cannot start: {reason}")
 
 
-# NAME_FILE names a file that holds the value of NAME: for secrets.
+# NAME_FILE is the path of a file that contains the value of NAME, for mounted secrets.
 env = FileAwareEnv(strip_whitespace=True)
 
 _RENAMED = {
@@ -43,7 +43,7 @@ try:
     env.read_env(BASE_DIR / ".env", recurse=False)
     for _old, _new in _RENAMED.items():
         if _old in os.environ or f"{_old}_FILE" in os.environ:
-            _refuse(f"{_old} is now called {_new}: rename it")
+            _fail(f"{_old} is now called {_new}: rename it")
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
@@ -114,17 +114,17 @@ try:
         "IDEMPOTENCY_RETENTION_HOURS", 48, validate=Range(24, 8760)
     )
 except EnvValidationError as error:
-    _refuse(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
+    _fail(f"{str(error).partition(': ')[0]}: {' '.join(error.error_messages)}")
 except (EnvError, ValueError, OSError) as error:
-    _refuse(error)
+    _fail(error)
 
 if not DEBUG:
     if not SECRET_KEY:
-        _refuse("SECRET_KEY must be set when DJANGO_DEBUG=0: a long random text")
+        _fail("SECRET_KEY must be set when DJANGO_DEBUG=0: a long random string")
     if not ALLOWED_HOSTS:
-        _refuse("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: host names, separated by commas")
+        _fail("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: a comma-separated list of host names")
 if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
-    _refuse("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
+    _fail("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
 
 ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 
@@ -133,11 +133,11 @@ ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 if not _database:
     _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
 
-# For requests. Migrations and reports lift the timeouts: reservations.apps, reservations.audit.
+# Timeouts for requests. Migrations and audits override them: reservations.apps, reservations.audit.
 _server_options = {
     "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
     "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
-    # A process that stops in the middle must not keep an event locked.
+    # A process that hangs in a transaction must not keep an event locked.
     "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
 }
 _options = _database.get("OPTIONS", {})
@@ -147,9 +147,9 @@ DATABASES = {
         **_database,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            # What the locks rely on, whatever the server's default is.
+            # Locking relies on READ COMMITTED, so do not depend on the server's default.
             "isolation_level": IsolationLevel.READ_COMMITTED,
-            # A host that has gone without a word is noticed within some 11 seconds.
+            # Detect within about 11 seconds that a host has silently disappeared.
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 5,
@@ -167,7 +167,7 @@ DATABASES = {
                 "min_size": 1,
                 "max_size": DATABASE_POOL_SIZE,
                 "timeout": DATABASE_POOL_TIMEOUT,
-                # Attempts at a lost database back off for as long; then the next request tries.
+                # Stop reconnecting in the background after this time; the next request retries.
                 "reconnect_timeout": DATABASE_POOL_TIMEOUT,
             },
         },
@@ -236,7 +236,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "reservations.api.exceptions.exception_handler",
     "DEFAULT_METADATA_CLASS": "reservations.api.metadata.AllowedMethods",
     "UNAUTHENTICATED_USER": None,
-    # The path of a fault that concerns a body as a whole.
+    # The "path" of an error that concerns the request body as a whole.
     "NON_FIELD_ERRORS_KEY": "",
 }
 
@@ -248,13 +248,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "DESCRIPTION": (
-        "Sells the seats of an event to many buyers at once, and never one twice.\n\n"
-        "Every path works with and without a slash at its end. Every refusal is JSON with `error` "
-        "and `code`, under `/api/v1` with `error` (the code in PascalCase) and `message`; besides "
-        "those listed with each call: 400 `invalid` for a Host that is not served or a request "
-        "that is no HTTP, 404 `not_found` for an unknown path, 405 `method_not_allowed` with "
-        "`Allow`, 414 and 431 for an over-long URL or header, and 500 `internal_error` for a "
-        "fault of ours. Plain http may be sent to https with 301 or 308."
+        "Sells the seats of an event to many concurrent buyers without selling any seat twice.\n\n"
+        "Every path works with and without a trailing slash.\n\n"
+        "Errors are JSON objects with `error` (a message) and `code`. The operations under "
+        "`/api/v1` instead return `error` (the code in PascalCase, but `ValidationError` for "
+        "`invalid`) and `message`. Besides the errors listed with each operation, a request can "
+        "get 400 `invalid` for an unknown Host or malformed HTTP, 404 `not_found` for an unknown "
+        "path, 405 `method_not_allowed` with an `Allow` header, 414 or 431 for a URL or headers "
+        "that are too long, and 500 `internal_error` for a server error. Plain HTTP may be "
+        "redirected to HTTPS with 301 or 308."
     ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.drop_duplicate_mounts"],
     "POSTPROCESSING_HOOKS": [
@@ -268,7 +270,7 @@ SPECTACULAR_SETTINGS = {
         "ReservedStatus": ["confirmed", "held"],
         "ChangeKind": "reservations.models.Change.Kind",
     },
-    # The choices explain themselves.
+    # The names of the choices are self-explanatory.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
@@ -292,7 +294,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Jobs and e-mail ----------------------------------------------------------------------------
 
-# Where the jobs' code is. They are queued by name, so that this is for the worker alone.
+# Modules that define jobs. Jobs are queued by name, so web processes that only sell seats never
+# import these; the worker and the admin's queue filter do.
 PROCRASTINATE_IMPORT_PATHS = [
     "reservations.jobs.mail",
     "reservations.jobs.maintenance",
@@ -304,13 +307,13 @@ EMAIL_HOST_USER = _mail["EMAIL_HOST_USER"] or ""
 EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
 EMAIL_USE_TLS = _mail["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _mail["EMAIL_USE_SSL"]
-# A mail server that hangs keeps one e-mail waiting for so long, then the next has its turn.
+# Seconds. Keeps an unresponsive mail server from blocking the e-mail queue for long.
 EMAIL_TIMEOUT = 10
 
 # --- Security -----------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
-# Asked over plain HTTP, from inside.
+# Load balancers and Prometheus request these over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^ready/?$", r"^metrics/?$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -344,7 +347,7 @@ if CORS_ALLOWED_ORIGINS:
         "Retry-After",
         "X-Request-ID",
     ]
-# Other names under the domain, and the browsers' preload list, are for its owner to decide.
+# HSTS for subdomains and the browsers' preload list are decisions of the domain's owner.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING = logging_config(level=LOG_LEVEL, readable=DEBUG)

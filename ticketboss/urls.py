@@ -1,4 +1,4 @@
-"""Every route of the project."""
+"""The project's routes."""
 
 from django.contrib import admin
 from django.urls import path, re_path
@@ -14,7 +14,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     re_path(r"^metrics/?\Z", metrics),
-    # Also while debugging, when Django would show its own page to everybody.
+    # A catch-all, because with DEBUG Django would show its technical 404 page.
     re_path("", csrf_exempt(exceptions.not_found)),
 ]
 

@@ -1,4 +1,4 @@
-"""The application that gunicorn serves."""
+"""The WSGI application that gunicorn serves."""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
 django = get_wsgi_application()
 
-from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (needs the settings)
+from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
 from ticketboss.middleware.request_log import request_id_for  # noqa: E402
 from ticketboss.serving.concurrency_limit import ConcurrencyLimiter  # noqa: E402
 
@@ -25,22 +25,22 @@ _limiter = ConcurrencyLimiter(settings.MAX_CONCURRENT_REQUESTS)
 
 
 def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Answer one request, also one that Django cannot even read, or that is one too many."""
+    """Serve one request; answer 503 if too many are in flight, 400 if Django cannot parse it."""
     try:
         _require_path(environ)
         _read_body(environ)
         if busy := _limiter.reject_if_full(environ["PATH_INFO"]):
-            return _answer(environ, start_response, "503 Service Unavailable", *busy)
+            return _respond(environ, start_response, "503 Service Unavailable", *busy)
         with _limiter:
             return django(environ, start_response)
     except Exception as error:
-        # Django answers whatever goes wrong once it has made a request of it.
+        # Django handles all errors once it has constructed its request object.
         log.warning("wsgi.unreadable_request", reason=repr(error))
         body = b'{"error":"Bad request","code":"invalid"}'
-        return _answer(environ, start_response, "400 Bad Request", {}, body)
+        return _respond(environ, start_response, "400 Bad Request", {}, body)
 
 
-def _answer(
+def _respond(
     environ: "WSGIEnvironment",
     start_response: "StartResponse",
     status: str,
@@ -57,16 +57,20 @@ def _answer(
 
 
 def _require_path(environ: "WSGIEnvironment") -> None:
-    """Refuse ``OPTIONS *`` and ``CONNECT host:port``, which no route of ours can match."""
+    """Reject ``OPTIONS *`` and ``CONNECT host:port``, whose paths match no route.
+
+    Raises:
+        ValueError: the path does not start with a slash.
+    """
     if not environ["PATH_INFO"].startswith("/"):
         raise ValueError(environ["PATH_INFO"])
 
 
 def _read_body(environ: "WSGIEnvironment") -> None:
-    """Read the body before the request counts: a slow client keeps nobody else out.
+    """Read the body before the request counts as in flight, so slow clients do not block others.
 
-    Of one that is sent in chunks, which Django takes for empty, as much as may be accepted and a
-    byte more to tell that it is too long. What is longer by its own account is left to Django.
+    Django treats a chunked body as empty, so set its length; read up to one byte more than the
+    limit, which shows that it is too long. Leave a body with a larger Content-Length to Django.
     """
     chunked = "HTTP_TRANSFER_ENCODING" in environ
     length = MAX_BODY_BYTES + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)

@@ -1,4 +1,4 @@
--- Three different events, one ticket each: wrk -s book.lua URL/api/v1/bookings -- EVENT EVENT ...
+-- Book one ticket for each of three different events: wrk -s book.lua URL/api/v1/bookings -- EVENT EVENT ...
 
 require "counting"
 
@@ -15,12 +15,12 @@ end
 
 function request()
   local items = {}
-  for place = 1, 3 do
-    -- The first steps of a shuffle.
-    local other = math.random(place, #events)
-    events[place], events[other] = events[other], events[place]
-    items[place] = string.format('{"eventId":"%s","quantity":1}', events[place])
+  for index = 1, 3 do
+    -- The first three steps of a Fisher-Yates shuffle.
+    local other = math.random(index, #events)
+    events[index], events[other] = events[other], events[index]
+    items[index] = string.format('{"eventId":"%s","quantity":1}', events[index])
   end
   return wrk.format(nil, nil, nil, string.format(
-    '{"customerEmail":"drop@example.com","items":[%s]}', table.concat(items, ",")))
+    '{"customerEmail":"benchmark@example.com","items":[%s]}', table.concat(items, ",")))
 end

@@ -1,4 +1,4 @@
--- Counts answers by status, and prints as JSON what was seen.
+-- Count answers by status, and print the results as JSON in the last line.
 
 local threads = {}
 
@@ -8,23 +8,23 @@ function setup(thread)
 end
 
 function response(status)
-  -- A global of each thread for each status: wrk hands over numbers, not tables.
-  local name = "seen_" .. status
+  -- A global variable, so that done() can read it from each thread.
+  local name = "count_" .. status
   _G[name] = (_G[name] or 0) + 1
 end
 
 local function statuses()
-  local found = {}
+  local counts = {}
   for status = 100, 599 do
     local sum = 0
     for _, thread in ipairs(threads) do
-      sum = sum + (thread:get("seen_" .. status) or 0)
+      sum = sum + (thread:get("count_" .. status) or 0)
     end
     if sum > 0 then
-      table.insert(found, string.format('"%d":%d', status, sum))
+      table.insert(counts, string.format('"%d":%d', status, sum))
     end
   end
-  return table.concat(found, ",")
+  return table.concat(counts, ",")
 end
 
 function done(summary, latency)

@@ -1,3 +1,3 @@
--- The same GET again and again: wrk -s get.lua URL
+-- Repeat the same GET: wrk -s get.lua URL
 
 require "counting"

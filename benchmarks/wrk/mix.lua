@@ -1,4 +1,4 @@
--- A reservation and a look at the event, in turn: wrk -s mix.lua URL/reservations -- EVENT
+-- Alternate between a reservation and the event's summary: wrk -s mix.lua URL/reservations -- EVENT
 
 require "counting"
 
@@ -7,7 +7,7 @@ local turn = 0
 
 function init(args)
   local headers = {["Content-Type"] = "application/json"}
-  local body = string.format('{"partnerId":"drop","seats":1,"eventId":"%s"}', args[1])
+  local body = string.format('{"partnerId":"benchmark","seats":1,"eventId":"%s"}', args[1])
   requests[0] = wrk.format("POST", nil, headers, body)
   requests[1] = wrk.format("GET", wrk.path .. "?eventId=" .. args[1])
 end

@@ -1,9 +1,9 @@
--- One seat of one event: wrk -s reserve.lua URL/reservations -- EVENT
+-- Reserve one seat of one event: wrk -s reserve.lua URL/reservations -- EVENT
 
 require "counting"
 
 function init(args)
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
-  wrk.body = string.format('{"partnerId":"drop","seats":1,"eventId":"%s"}', args[1])
+  wrk.body = string.format('{"partnerId":"benchmark","seats":1,"eventId":"%s"}', args[1])
 end

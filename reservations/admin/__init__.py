@@ -1,4 +1,4 @@
-"""The box office: what staff see. Numbers change only through the ledger."""
+"""The admin pages of the app. Seat counts change only through the ledger."""
 
 from reservations.admin.booking import BookingAdmin
 from reservations.admin.change import ChangeAdmin

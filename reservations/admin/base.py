@@ -1,4 +1,4 @@
-"""What all pages of the box office have in common."""
+"""Base classes and helpers shared by all admin pages."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -25,23 +25,23 @@ log = structlog.get_logger(__name__)
 _M = TypeVar("_M", bound=Model)
 _P = TypeVar("_P", bound=Model)
 
-if TYPE_CHECKING:  # Unfold's own annotations contradict Django's, which it keeps to.
+if TYPE_CHECKING:  # Unfold behaves like Django's classes, but its annotations contradict theirs.
 
     class UnfoldModelAdmin(admin.ModelAdmin[_M]):
-        """Django's, in another look."""
+        """Django's ``ModelAdmin`` with Unfold's theme."""
 
     class UnfoldTabularInline(admin.TabularInline[_M, _P]):
-        """Django's, in another look."""
+        """Django's ``TabularInline`` with Unfold's theme."""
 else:
     from unfold.admin import ModelAdmin as UnfoldModelAdmin
     from unfold.admin import TabularInline as UnfoldTabularInline
 
 
 class NonAtomicFormAdmin(admin.ModelAdmin[_M]):
-    """Forms without the transaction that Django opens around them.
+    """Runs the add and change views without the transaction that Django opens around them.
 
-    The ledger owns its transaction (docs/decisions/0004). Stands behind Unfold's class, so that
-    it replaces Django's view and not Unfold's.
+    The ledger owns its transaction (docs/decisions/0004). List this class after Unfold's, so that
+    it overrides Django's view and not Unfold's.
     """
 
     def changeform_view(
@@ -51,95 +51,100 @@ class NonAtomicFormAdmin(admin.ModelAdmin[_M]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show or save a form."""
+        """Show or save a form, without a transaction around it."""
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined, no-any-return]
 
 
-# What lookups raise that somebody has typed into the address.
-_MEANINGLESS = (ValidationError, ValueError, IndexError, OverflowError, TypeError, DataError)
+# Raised for invalid lookups and values in the query string.
+_LOOKUP_ERRORS = (ValidationError, ValueError, IndexError, OverflowError, TypeError, DataError)
 
 
-class TolerantAdmin(UnfoldModelAdmin[_M]):
-    """Lists that survive any query string."""
+class LenientChangeListAdmin(UnfoldModelAdmin[_M]):
+    """Redirects a list with an invalid query string to the unfiltered list."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show a list; a query string that means nothing leads to the whole list."""
+        """Show the list; if its filter or selection is invalid, redirect to the unfiltered list."""
         try:
             return super().changelist_view(request, extra_context)
-        except _MEANINGLESS as error:
+        except _LOOKUP_ERRORS as error:
             if request.method == "GET" and request.GET.keys() <= {ERROR_FLAG}:
-                raise  # Not for what was asked.
-            log.warning("admin.meaningless", path=request.path, reason=repr(error))
-            self.message_user(request, "That was no filter and no selection: here is all.", WARNING)
+                raise  # There was no filter, so the error has another cause.
+            log.warning("admin.invalid_query", path=request.path, reason=repr(error))
+            self.message_user(request, "Invalid filter or selection; showing all rows.", WARNING)
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
 
 
-class BoxOfficeAdmin(TolerantAdmin[_M], NonAtomicFormAdmin[_M]):
-    """Lists that cost the same with a million rows, and nothing that deletes."""
+class LargeTableAdmin(LenientChangeListAdmin[_M], NonAtomicFormAdmin[_M]):
+    """Never counts or deletes rows, and by default offers no sorting."""
 
-    # Knows a next page, but not how many there are: nothing counts the table.
+    # Finds out whether there is a next page without counting the rows.
     paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_disable_select_all = True
     list_filter_submit = True
-    # Sorting by what has no index would sort the table.
+    # Without an index on the column, PostgreSQL would sort the complete table.
     sortable_by: ClassVar[tuple[str, ...]] = ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[_M], search_term: str
     ) -> tuple[QuerySet[_M], bool]:
-        """Search without NUL, which no text of PostgreSQL holds."""
+        """Remove NUL characters from the search term: PostgreSQL does not accept them in text."""
         return super().get_search_results(request, queryset, search_term.replace("\0", ""))
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
     ) -> Paginator[Any]:
-        """Page through rows without counting; one row's own log is short, and shows its pages."""
+        """Return a paginator that does not count rows, except for the admin log of one row."""
+        # The log of one row is short, so counting it is cheap.
         if queryset.model is LogEntry:
             return Paginator(queryset, *args, **kwargs)
         return super().get_paginator(request, queryset, *args, **kwargs)
 
     def has_delete_permission(self, request: HttpRequest, obj: _M | None = None) -> bool:
-        """Nobody deletes: the history must stay whole."""
+        """Return False: the history must stay complete."""
         return False
 
 
-class ReadOnlyAdmin(BoxOfficeAdmin[_M]):
-    """Rows to look at: whoever wrote one here would write behind the ledger's back."""
+class ReadOnlyAdmin(LargeTableAdmin[_M]):
+    """Shows rows read-only: only the code that owns them, such as the ledger, may write them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds."""
+        """Return False: rows are not created in the admin."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: _M | None = None) -> bool:
-        """Nobody edits."""
+        """Return False: rows are not edited in the admin."""
         return False
 
 
 class ReadOnlyInline(UnfoldTabularInline[_M, _P]):
-    """Rows that belong to the one above, to look at."""
+    """A read-only table of related rows."""
 
     extra = 0
     hide_title = True
 
     def has_add_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
-        """Nobody adds."""
+        """Return False: the table is read-only."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
-        """Nobody edits."""
+        """Return False: the table is read-only."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
-        """Nobody deletes."""
+        """Return False: the table is read-only."""
         return False
 
 
 def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
-    """Return a column that shows the status of a row as a label."""
+    """Return a display column that shows the status of a row as a coloured label.
+
+    Args:
+        colours: the variant of Unfold's label for each status.
+    """
 
     @display(description="status", label=colours)
     def state(_: Any, row: Any) -> str:
@@ -149,17 +154,17 @@ def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
 
 
 def link(model: type[Model], pk: object, text: str = "") -> str:
-    """Return a link to the page of one row."""
+    """Return an HTML link to the admin page of one row; its text defaults to ``pk``."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
     return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
 
 
 def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
-    """Write into the admin's own log what was done with ``rows``."""
+    """Add an entry with ``text`` to Django's admin log for each of ``rows``."""
     assert request.user.pk
     LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, text)
 
 
 def actor_name(user: AbstractBaseUser | AnonymousUser) -> str:
-    """Return how the history names a member of staff."""
+    """Return the name of ``user`` as an actor in the change history, at most 150 characters."""
     return f"admin:{user.get_username()}"[:150]

@@ -17,7 +17,7 @@ from reservations.models import Booking, Reservation
 
 
 class ItemInline(ReadOnlyInline[Reservation, Booking]):
-    """What was booked, in the order of the request."""
+    """The items of a booking, in the order of the request."""
 
     model = Reservation
     verbose_name_plural = "items"
@@ -25,12 +25,12 @@ class ItemInline(ReadOnlyInline[Reservation, Booking]):
     ordering = ("id",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
-        """Fetch the events with their items."""
+        """Load the events in the same query."""
         return super().get_queryset(request).select_related("event")
 
     @admin.display
     def reservation(self, item: Reservation) -> str:
-        """Link the item's own page."""
+        """Return a link to the item's own page."""
         return link(Reservation, item.pk)
 
 
@@ -42,23 +42,23 @@ class BookingAdmin(CancellingAdmin[Booking]):
     event_filter = BookedEventFilter
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     search_fields = ("id", "customer_email")
-    search_help_text = "Booking id, or whole e-mail address"
+    search_help_text = "Booking id or complete e-mail address"
     fields = readonly_fields = ("id", "customer_email", "status", "created_at")
     inlines = (ItemInline,)
     confirmation_headers = ("Booking", "Customer", "Events", "Seats")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        """Fetch the items of all rows at once."""
+        """Load the items of all rows in one query."""
         return super().get_queryset(request).prefetch_related("items")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Order by time, within one event by id; an index serves either."""
+        """Order by creation time, or by id when filtered by event; an index supports each."""
         return ("-id",) if request.GET.get("event") else ("-created_at", "-id")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
     ) -> tuple[QuerySet[Booking], bool]:
-        """Search by what an index can find: a whole id, or a whole address in any case."""
+        """Search by complete id or e-mail address, ignoring case; an index supports each."""
         term = search_term.replace("\0", "").strip()
         if not term:
             return queryset, False
@@ -70,20 +70,20 @@ class BookingAdmin(CancellingAdmin[Booking]):
 
     @admin.display
     def events(self, booking: Booking) -> int:
-        """Return at how many events there are seats."""
+        """Return the number of events in the booking."""
         return len(booking.items.all())
 
     @admin.display
     def seats(self, row: Booking) -> int:
-        """Return the seats of all events."""
+        """Return the number of seats for all events."""
         return row.total_tickets
 
     def build_command(self, pk: UUID, by: str) -> CancelBooking:
-        """Cancel a booking whole."""
+        """Return the command that cancels a booking."""
         return CancelBooking(booking_id=pk, actor=by)
 
     def get_cancellable(self, ids: list[UUID]) -> QuerySet[Booking]:
-        """Return those that are confirmed."""
+        """Return the confirmed bookings among ``ids``."""
         confirmed = Booking.objects.filter(pk__in=ids, status=Booking.Status.CONFIRMED)
         return confirmed.prefetch_related("items")
 

@@ -1,4 +1,4 @@
-"""What reservations and bookings have in common: found in many ways, cancelled in one."""
+"""The cancel action, shared by reservations and bookings."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, TypeVar
@@ -24,13 +24,14 @@ _M = TypeVar("_M", bound=Model)
 
 
 class CancellingAdmin(ReadOnlyAdmin[_M]):
-    """Rows that can be cancelled, nothing else."""
+    """Shows rows that staff can cancel but not change in any other way."""
 
     actions = ("cancel",)
     change_form_outer_after_template = "reservations/admin/cancel_one.html"
     event_filter: ClassVar[Any]
-    """The filter that only those have who may see events."""
+    """The filter by event, offered only to users who may view events."""
     confirmation_headers: ClassVar[tuple[str, ...]]
+    """The column headers of the confirmation page."""
 
     state = status_label(
         {"held": "warning", "confirmed": "success", "cancelled": "danger", "expired": "default"}
@@ -38,46 +39,46 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
 
     @abstractmethod
     def build_command(self, pk: UUID, by: str) -> Cancel | CancelBooking:
-        """Return the ledger's command that cancels one row."""
+        """Return the ledger command that cancels one row."""
 
     @abstractmethod
     def get_cancellable(self, ids: list[UUID]) -> QuerySet[_M]:
-        """Return those of the rows that have seats to return."""
+        """Return the rows among ``ids`` whose seats are still taken."""
 
     @abstractmethod
     def seats(self, row: Any) -> int:
-        """Return how many seats a row has."""
+        """Return the number of seats of a row."""
 
     @abstractmethod
     def get_confirmation_row(self, row: Any) -> list[Any]:
-        """Return what the confirmation page shows of a row."""
+        """Return the cells of a row on the confirmation page."""
 
-    def foreseen_refusal(self, row: _M) -> Refusal | None:
-        """Return the refusal that is known before the ledger is asked."""
+    def get_refusal(self, row: _M) -> Refusal | None:
+        """Return why the ledger would refuse to cancel the row, if that is known in advance."""
         return None
 
     def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
-        """Return the message for a refusal."""
+        """Return the message to show for a refusal."""
         return f"{pk}: {refusal}."
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
-        """Leave out the choice of an event for those who may see none."""
-        may = request.user.has_perm("reservations.view_event")
-        return [*([self.event_filter] if may else []), *self.list_filter]
+        """Leave out the event filter for users who may not view events."""
+        allowed = request.user.has_perm("reservations.view_event")
+        return [*([self.event_filter] if allowed else []), *self.list_filter]
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
-        """Return whether the action is for this user."""
+        """Return whether the user may run the cancel action."""
         return request.user.has_perm(f"reservations.cancel_{self.opts.model_name}")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show a button that leads to the confirmation page, if this row can be cancelled."""
+        """Add a button that leads to the confirmation page if the row can be cancelled."""
         row = kwargs["obj"]
         if (
             self.has_cancel_permission(request)
             and self.get_cancellable([row.pk])
-            and not self.foreseen_refusal(row)
+            and not self.get_refusal(row)
         ):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
             context |= {"cancel_url": reverse(name), "action_checkbox_name": ACTION_CHECKBOX_NAME}
@@ -85,8 +86,8 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
 
     @admin.action(description="Cancel and return the seats", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[_M]) -> HttpResponse | None:
-        """Cancel what is selected, once that is confirmed."""
-        # Not the queryset: the list's filters would hide what was cancelled in the meantime.
+        """Ask for confirmation, then cancel the selected rows."""
+        # Not the queryset: the list's filters may exclude rows cancelled in the meantime.
         ids = list(dict.fromkeys(map(UUID, request.POST.getlist(ACTION_CHECKBOX_NAME))))
         if "confirmed" not in request.POST:
             return self._ask_for_confirmation(request, ids)
@@ -101,7 +102,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         return None
 
     def _ask_for_confirmation(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
-        refusals = {row: self.foreseen_refusal(row) for row in self.get_cancellable(ids)}
+        refusals = {row: self.get_refusal(row) for row in self.get_cancellable(ids)}
         selected = [row for row, refusal in refusals.items() if not refusal]
         self._show_refusals(request, {row.pk: each for row, each in refusals.items() if each})
         if not selected:

@@ -1,4 +1,4 @@
-"""The history of every event in the admin."""
+"""The change history of all events in the admin."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -27,5 +27,5 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
     list_select_related = ("event",)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Order by time over all events, by version within one; an index serves either."""
+        """Order by time, or by version when filtered by event; an index supports each."""
         return ("-version",) if request.GET.get("event__id__exact") else ("-id",)

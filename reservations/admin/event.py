@@ -10,30 +10,31 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.decorators import display
 
-from reservations.admin.base import BoxOfficeAdmin, actor_name, link
+from reservations.admin.base import LargeTableAdmin, actor_name, link
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits
 from reservations.models import Event, Reservation
 
 _SHOWN_CHANGES = 20
-_FIGURES = ("seats", "held_seats", "reservation_count", "version")
+_COUNTERS = ("seats", "held_seats", "reservation_count", "version")
 
 
 class EventForm(forms.ModelForm[Event]):
-    """An event's fields, and what the ledger has against them."""
+    """The form of an event; also shows why saving its values was refused."""
 
     refusal: Refusal | None = None
 
     def clean(self) -> None:
-        """Refuse to overwrite what somebody else has changed; show the ledger's refusal."""
+        """Reject edits of fields that have changed since the form was shown; add the refusal."""
         super().clean()
         for name in self.changed_data:
-            if self._changed_meanwhile(name):
-                self.add_error(name, "Somebody has changed this meanwhile: load the page again.")
+            if self._is_stale(name):
+                self.add_error(name, "This value was changed by another user. Reload the page.")
         self._show_refusal()
 
-    def _changed_meanwhile(self, name: str) -> bool:
+    def _is_stale(self, name: str) -> bool:
+        # The hidden initial value is what the form showed; ``initial`` is what is stored now.
         bound = self[name]
         shown = bound.field.hidden_widget().value_from_datadict(
             self.data, self.files, bound.html_initial_name
@@ -51,8 +52,8 @@ class EventForm(forms.ModelForm[Event]):
 
 
 @admin.register(Event)
-class EventAdmin(BoxOfficeAdmin[Event]):
-    """Events: made here, edited through the ledger."""
+class EventAdmin(LargeTableAdmin[Event]):
+    """Creates events directly; edits them through the ledger."""
 
     form = EventForm
     list_display = ("name", "slug", "starts_at", "venue", "seats", "version")
@@ -62,33 +63,33 @@ class EventAdmin(BoxOfficeAdmin[Event]):
     fields = ("slug", "name", "venue", "starts_at", "total_seats")
     change_form_outer_after_template = "reservations/admin/latest_changes.html"
 
-    @display(description="seats now")
+    @display(description="availability")
     def seats(self, event: Event) -> str:
-        """Show how the seats stand, with a bar."""
+        """Show the sold, held and available seats as text and as a bar."""
         return render_to_string("reservations/admin/seats.html", {"event": event})
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Event | None = None
     ) -> tuple[str, ...]:
-        """Keep the slug as it was made: partners know it."""
-        return ("slug", *_FIGURES) if obj else ()
+        """Make the counters and the slug of an existing event read-only: partners use the slug."""
+        return ("slug", *_COUNTERS) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple[Any, ...]:
-        """Show the figures too, once there are any."""
-        return (*self.fields, *_FIGURES) if obj else self.fields
+        """Add the counters to the page of an existing event."""
+        return (*self.fields, *_COUNTERS) if obj else self.fields
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> forms.Field | None:
-        """Let the form remember what it showed, to tell what its user has changed since."""
+        """Add each initial value as a hidden input, to detect concurrent edits."""
         return super().formfield_for_dbfield(db_field, request, show_hidden_initial=True, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Begin with an empty form, whatever the query string says."""
+        """Return no initial values: Django would take them from the query string."""
         return {}
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show or save a form; if it is refused, show it again with all that was typed."""
+        """Show or save a form; after a refusal, show it again with the submitted values."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except Refusal as refusal:
@@ -98,7 +99,7 @@ class EventAdmin(BoxOfficeAdmin[Event]):
     def get_form(
         self, request: HttpRequest, obj: Event | None = None, change: bool = False, **kwargs: Any
     ) -> type[EventForm]:
-        """Return a form class of this request's own."""
+        """Return the form class, created for this request, with the request's refusal, if any."""
         form = cast("type[EventForm]", super().get_form(request, obj, change, **kwargs))
         form.refusal = getattr(request, "refusal", None)
         return form
@@ -106,10 +107,11 @@ class EventAdmin(BoxOfficeAdmin[Event]):
     def save_model(
         self, request: HttpRequest, obj: Event, form: forms.ModelForm[Event], change: bool
     ) -> None:
-        """Open a new event, or hand the ledger what was changed.
+        """Create a new event, or submit the changed fields of an existing one to the ledger.
 
         Raises:
-            Refusal: nothing was saved.
+            OutcomeUnknown: the edit may or may not have been saved.
+            Refusal: any other refusal; nothing was saved.
         """
         if change:
             edits = cast("Edits", {name: form.cleaned_data[name] for name in form.changed_data})
@@ -120,7 +122,7 @@ class EventAdmin(BoxOfficeAdmin[Event]):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Show the latest changes below."""
+        """Add the latest changes below the form, if the user may view changes."""
         event = kwargs.get("obj")
         if event and request.user.has_perm("reservations.view_change"):
             context |= _latest_changes(event)

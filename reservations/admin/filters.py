@@ -19,14 +19,14 @@ from reservations.models import Booking, Reservation
 
 
 class DayRangeFilter(RangeDateFilter):
-    """From one day to another, both included, in the server's time zone."""
+    """Filters by a range of days, both ends included, in the server's time zone."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
-        """Return the rows of these days; none, and say why, if one of them is no date."""
+        """Return the rows in the range; if a date is invalid, return none and show an error."""
         try:
             start, end = self._midnight("from"), self._midnight("to", days=1)
         except (ValidationError, OverflowError):
-            messages.error(request, "That is no date: write it like 2026-11-21.")
+            messages.error(request, "Invalid date. Use the format 2026-11-21.")
             return queryset.none()
         if start:
             queryset = queryset.filter(**{f"{self.field_path}__gte": start})
@@ -41,10 +41,10 @@ class DayRangeFilter(RangeDateFilter):
 
 
 class BookedEventFilter(SimpleListFilter):
-    """Bookings with seats at one event.
+    """Filters bookings by event.
 
-    An event is once in a booking at most. Django's own filters cannot know that: they would make
-    the rows distinct, and so read and sort all of them.
+    A booking contains an event at most once, so the join returns no duplicates. Django's own
+    filters would add DISTINCT anyway, which reads and sorts all rows.
     """
 
     title = parameter_name = "event"
@@ -55,22 +55,22 @@ class BookedEventFilter(SimpleListFilter):
         self.request = request
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[Any]:
-        """Return no choices: they are completed as one types."""
+        """Return no choices: the autocomplete widget fetches them."""
         return []
 
     def has_output(self) -> bool:
-        """Show it nevertheless."""
+        """Return True: show the filter even without choices."""
         return True
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Booking]
     ) -> QuerySet[Booking] | None:
-        """Return the bookings of the event."""
+        """Return the bookings with an item for the event, or None if no event is selected."""
         value = self.value()
         return queryset.filter(items__event=int(value)) if value else None
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        """Give the form to the template."""
+        """Yield the context of the template: the form with the autocomplete widget."""
         yield {
             "form": AutocompleteDropdownForm(
                 request=self.request,

@@ -35,7 +35,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     list_select_related = ("event",)
     search_fields = ("id", "partner")
-    search_help_text = "Reservation id, or partner's first letters"
+    search_help_text = "Reservation id or beginning of a partner id"
     fields = readonly_fields = (
         "id",
         "event",
@@ -50,14 +50,14 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
 
     @admin.display(description="booking")
     def booking_link(self, reservation: Reservation) -> str | None:
-        """Link the booking that the reservation is part of, by the end of its id."""
+        """Return a link to the booking of the reservation; its text is the end of the id."""
         pk = reservation.booking_id
         return link(Booking, pk, f"…{pk.hex[-8:]}") if pk else None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
     ) -> tuple[QuerySet[Reservation], bool]:
-        """Search by what an index can find: a whole id, or how a partner's id begins."""
+        """Search by complete id or beginning of the partner id; an index supports each."""
         term = search_term.replace("\0", "").strip()
         wanted = Q(partner__startswith=term)
         with suppress(ValueError):
@@ -65,29 +65,29 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         return queryset.filter(wanted), False
 
     def build_command(self, pk: UUID, by: str) -> Cancel:
-        """Cancel a reservation, or end a hold."""
+        """Return the command that cancels a reservation or a hold."""
         return Cancel(reservation_id=pk, actor=by)
 
     def get_cancellable(self, ids: list[UUID]) -> QuerySet[Reservation]:
-        """Return those that are held or confirmed."""
+        """Return the held and confirmed reservations among ``ids``."""
         return Reservation.objects.select_related("event").filter(
             pk__in=ids, status__in=[Reservation.Status.HELD, Reservation.Status.CONFIRMED]
         )
 
     def seats(self, row: Reservation) -> int:
-        """Return the seats of a reservation."""
+        """Return the number of seats of a reservation."""
         return row.seats
 
     def get_confirmation_row(self, row: Reservation) -> list[object]:
         """Return a cell for each of ``confirmation_headers``."""
         return [row.pk, row.event, row.partner, row.status, row.seats]
 
-    def foreseen_refusal(self, row: Reservation) -> Refusal | None:
-        """Return why an item of a booking cannot be cancelled alone."""
+    def get_refusal(self, row: Reservation) -> Refusal | None:
+        """Return ``PartOfBooking`` for an item of a booking, which cannot be cancelled alone."""
         return PartOfBooking(row.booking_id) if row.booking_id else None
 
     def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
-        """Tell a refusal, with a link to the booking that is to be cancelled instead."""
+        """Describe a refusal; for an item of a booking, link to the booking to cancel instead."""
         if isinstance(refusal, PartOfBooking):
             return format_html("{}: {}: {}.", pk, refusal, link(Booking, refusal.booking_id))
         return super().describe_refusal(pk, refusal)

@@ -1,4 +1,7 @@
-"""Maps what a view raises to an HTTP status and a body; every refusal's status is here."""
+"""Maps exceptions raised by views to HTTP responses.
+
+``_MAPPINGS`` contains every refusal that an API request can cause.
+"""
 
 import re
 from collections.abc import Iterator
@@ -23,11 +26,11 @@ log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
 
-_SOON = {"Retry-After": "1"}  # seconds
+_RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
 
 class APIError(NamedTuple):
-    """What the answer to an error says; each family of the API gives it a form."""
+    """The content of an error response; each of the two APIs has its own body format."""
 
     status: int
     code: str
@@ -39,10 +42,10 @@ class APIError(NamedTuple):
 class _Mapping(NamedTuple):
     status: int
     fields: tuple[str, ...] = ()
-    """Attributes of the refusal that the body shows, in camelCase."""
+    """Attributes of the refusal to include in the body, with their names in camelCase."""
     headers: dict[str, str] = {}
     reported_as: type[errors.Refusal] | None = None
-    """The refusal that the client reads of instead."""
+    """The refusal to report to the client instead, if any."""
 
 
 _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
@@ -51,25 +54,25 @@ _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
     errors.VersionConflict: _Mapping(409, ("version",)),
     errors.PreconditionFailed: _Mapping(412, ("version",), reported_as=errors.VersionConflict),
     errors.ReservationNotFound: _Mapping(404),
-    # To a partner, the items of a booking are not reservations.
+    # The reservations API does not expose the items of bookings.
     errors.PartOfBooking: _Mapping(404, reported_as=errors.ReservationNotFound),
     errors.HoldExpired: _Mapping(409),
     errors.InsufficientSeats: _Mapping(409),
     errors.BookingNotFound: _Mapping(404),
     errors.BookingAlreadyCancelled: _Mapping(409),
     errors.IdempotencyKeyReused: _Mapping(422),
-    errors.Busy: _Mapping(503, headers=_SOON),
-    errors.OutcomeUnknown: _Mapping(503, headers=_SOON),
+    errors.Busy: _Mapping(503, headers=_RETRY_AFTER),
+    errors.OutcomeUnknown: _Mapping(503, headers=_RETRY_AFTER),
 }
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
-    """Answer any exception of a view (DRF's ``EXCEPTION_HANDLER``)."""
+    """Return the response for an exception raised by a view (DRF's ``EXCEPTION_HANDLER``)."""
     return _json(to_api_error(error))
 
 
 def to_api_error(error: Exception) -> APIError:
-    """Return what to answer to any exception of a view, and log the unexpected ones."""
+    """Return the error to report for an exception raised by a view; log unexpected ones."""
     match error:
         case errors.Refusal() if type(error) in _MAPPINGS:
             return _from_refusal(error)
@@ -104,27 +107,27 @@ def _from_refusal(refusal: errors.Refusal) -> APIError:
     )
 
 
-def replay_headers(answer: errors.Refusal | Outcome) -> dict[str, str]:
-    """Return the header of an answer that was given before."""
-    return {"Idempotent-Replayed": "true"} if answer.replayed else {}
+def replay_headers(result: errors.Refusal | Outcome) -> dict[str, str]:
+    """Return ``Idempotent-Replayed`` if ``result`` is the stored result of an earlier request."""
+    return {"Idempotent-Replayed": "true"} if result.replayed else {}
 
 
 def _from_drf(error: exceptions.APIException) -> APIError:
     match error:
         case exceptions.ValidationError():
-            faults = list(_faults(error.detail))
+            details = list(_flatten(error.detail))
         case exceptions.ParseError():
-            faults = [{"path": "", "message": str(error.detail)}]
+            details = [{"path": "", "message": str(error.detail)}]
         case _:
             code, sentence = error.default_code, str(error.detail)
             return APIError(error.status_code, code, sentence, headers=_headers(error))
-    return APIError(400, "invalid", faults[0]["message"], {"details": faults})
+    return APIError(400, "invalid", details[0]["message"], {"details": details})
 
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
-    """Return the headers that DRF's own handler would add, and when to try again."""
+    """Return ``Retry-After`` for a 503, otherwise the headers that DRF's handler would add."""
     if error.status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
-        return _SOON
+        return _RETRY_AFTER
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -133,14 +136,14 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-def _faults(detail: Any, path: str = "") -> Iterator[Body]:
+def _flatten(detail: Any, path: str = "") -> Iterator[Body]:
     """Flatten DRF's nested messages: ``{"seats": ["..."]}`` to ``{"path": "seats", ...}``.
 
-    What is filed under "" is about the whole that contains it.
+    Messages under the key "" are about the containing object or list itself.
     """
     if isinstance(detail, dict):
         for name, nested in detail.items():
-            yield from _faults(nested, ".".join(filter(None, (path, str(name)))))
+            yield from _flatten(nested, ".".join(filter(None, (path, str(name)))))
     else:
         yield from ({"path": path, "message": str(message)} for message in detail)
 
@@ -156,49 +159,49 @@ def _camel_case(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-# Outside of DRF's views, Django asks these; a browser gets Django's page.
+# Django's handlers for errors outside DRF's views. Browsers get an HTML page.
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer what Django itself refuses: a forged Host header, say."""
+    """Return 400 for a request that Django rejects, for example because of its Host header."""
     if wants_page(request):
         return defaults.bad_request(request, exception)
     return _json(_BAD_REQUEST)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer an unknown route."""
+    """Return 404 for an unknown path."""
     if wants_page(request):
         return defaults.page_not_found(request, exception or Http404())
     return _json(_NOT_FOUND)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a crash outside of the API's views."""
+    """Return 500 for an unhandled exception outside the API's views."""
     if wants_page(request):
         return defaults.server_error(request)
     return _json(_INTERNAL)
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
-    """Answer while the database cannot be had."""
-    refused = _from_refusal(errors.Busy())
+    """Return 503 while the database is unavailable."""
+    error = _from_refusal(errors.Busy())
     if wants_page(request):
-        response = render(request, "reservations/unavailable.html", status=refused.status)
-        for name, value in refused.headers.items():
+        response = render(request, "reservations/unavailable.html", status=error.status)
+        for name, value in error.headers.items():
             response[name] = value
         return response
-    return _json(refused)
+    return _json(error)
 
 
-def _json(answer: APIError) -> JSONResponse:
-    body = {"error": answer.sentence, "code": answer.code, **answer.details}
-    return JSONResponse(body, status=answer.status, headers=answer.headers)
+def _json(error: APIError) -> JSONResponse:
+    body = {"error": error.sentence, "code": error.code, **error.details}
+    return JSONResponse(body, status=error.status, headers=error.headers)
 
 
 def wants_page(request: HttpRequest | Request) -> bool:
-    """Return whether the client is a browser rather than a program."""
+    """Return whether the client prefers HTML to JSON, as browsers do."""
     try:
         return request.get_preferred_type(["application/json", "text/html"]) == "text/html"
-    except ValueError:  # An Accept header in an unknown charset.
+    except ValueError:  # A parameter of the Accept header names an unknown charset.
         return False

@@ -1,4 +1,4 @@
-"""Fields of bodies and query strings, strict about JSON's types."""
+"""Strict fields for JSON bodies and query strings."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 Messages = dict[str, Any]
-"""Sentences by DRF's names for what is wrong."""
+"""Error messages by DRF's error keys."""
 
 
 def _messages(sentence: str) -> Messages:
@@ -17,17 +17,17 @@ def _messages(sentence: str) -> Messages:
 
 @extend_schema_field({"type": "string"})
 class StrictCharField(serializers.Field[str, Any, str, Any]):
-    """A JSON string; a number is not turned into one."""
+    """A JSON string; values of other types are rejected."""
 
     def __init__(self, *, subject: str, error_messages: Messages | None = None, **options: Any):
-        """Let the messages begin with ``subject``, unless ``error_messages`` has others."""
+        """Start each message with ``subject``; ``error_messages`` overrides some of them."""
         super().__init__(
             error_messages=_messages(f"{subject} must be a string") | (error_messages or {}),
             **options,
         )
 
     def to_internal_value(self, data: Any) -> str:
-        """Return ``data`` if it is a string."""
+        """Return ``data``; reject it unless it is a string."""
         if not isinstance(data, str):
             self.fail("invalid")
         return data
@@ -57,12 +57,12 @@ class BoundedIntegerField(serializers.IntegerField):
         self, *, min_value: int | None = None, max_value: int | None = None, **options: Any
     ) -> None:
         super().__init__(**options)
-        # Not to DRF, which would make validators of them: the error that Django's raise leaves a
-        # circle of references behind, and with it the whole request.
+        # Not passed to DRF, which would add Django's validators. Their exceptions form reference
+        # cycles that keep the request in memory.
         self.min_value, self.max_value = min_value, max_value
 
     def check_bounds(self, value: int) -> int:
-        """Return ``value`` if it is in range."""
+        """Return ``value``; reject it unless it is within the bounds."""
         if self.min_value is not None and value < self.min_value:
             self.fail("min_value")
         if self.max_value is not None and value > self.max_value:
@@ -71,12 +71,12 @@ class BoundedIntegerField(serializers.IntegerField):
 
 
 class StrictIntegerField(BoundedIntegerField):
-    """A JSON integer; 3.0, "3" and true are refused."""
+    """A JSON integer; 3.0, "3" and true are rejected."""
 
     def __init__(
         self, *, subject: str, error_messages: Messages | None = None, **options: Any
     ) -> None:
-        """Let the messages begin with ``subject``, unless ``error_messages`` has others."""
+        """Start each message with ``subject``; ``error_messages`` overrides some of them."""
         sentences = _messages(f"{subject} must be an integer")
         for name, text in (("min_value", "at least"), ("max_value", "at most")):
             if name in options:
@@ -84,14 +84,14 @@ class StrictIntegerField(BoundedIntegerField):
         super().__init__(error_messages=sentences | (error_messages or {}), **options)
 
     def to_internal_value(self, data: Any) -> int:
-        """Return ``data`` if it is an integer in range."""
+        """Return ``data``; reject it unless it is an integer within the bounds."""
         if type(data) is not int:
             self.fail("invalid")
         return self.check_bounds(data)
 
 
 class QueryIntegerField(BoundedIntegerField):
-    """Decimal digits in a query string."""
+    """An integer in a query string, written as decimal digits."""
 
     def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
         sentence = f"must be an integer from {min_value} to {max_value}"
@@ -103,14 +103,14 @@ class QueryIntegerField(BoundedIntegerField):
         )
 
     def to_internal_value(self, data: Any) -> int:
-        """Return the number."""
+        """Return ``data`` as an integer; reject it unless it is within the bounds."""
         if not re.fullmatch(r"[0-9]{1,19}", str(data)):
             self.fail("invalid")
         return self.check_bounds(int(data))
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID that ``text`` is in canonical form (RFC 9562, either case), else None."""
+    """Return ``text`` as a UUID, or None unless it is in canonical form (RFC 9562, any case)."""
     try:
         parsed = UUID(text)
     except ValueError:

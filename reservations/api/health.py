@@ -1,4 +1,4 @@
-"""What a load balancer asks."""
+"""Health checks for load balancers."""
 
 from typing import Any
 
@@ -17,54 +17,61 @@ _TAGS = ["Operations"]
 
 
 class NotReady(exceptions.APIException):
-    """The process cannot do its work yet."""
+    """The database is unreachable, or a migration is missing."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "not_ready"
 
 
 class Health(serializers.Serializer[Any]):
-    """The answer of a process that is alive."""
+    """The response to GET /health."""
 
-    status = serializers.CharField(help_text="ok")
+    status = serializers.CharField(help_text="Always `ok`")
 
 
 class Readiness(Health):
-    """The answer of a process that can work."""
+    """The response to GET /ready."""
 
-    database = serializers.CharField(help_text="ok")
+    database = serializers.CharField(help_text="Always `ok`")
 
 
 class HealthView(APIView):
-    """The process is alive; asks nothing else."""
+    """The liveness check."""
 
     @extend_schema(
         operation_id="getHealth",
-        summary="Whether the process is alive",
+        summary="Liveness check",
+        description="Returns 200 while the process is alive. Checks nothing else.",
         tags=_TAGS,
         parameters=HEADERS,
-        responses={200: OpenApiResponse(Health, "It is")},
+        responses={200: OpenApiResponse(Health, "The process is alive")},
     )
     def get(self, request: Request) -> Response:
-        """Answer without asking anything else."""
+        """Return 200 without checking anything."""
         return Response({"status": "ok"})
 
 
 class ReadyView(APIView):
-    """The process can do its work."""
+    """The readiness check."""
 
     @extend_schema(
         operation_id="getReadiness",
-        summary="Whether the database can be reached and fits this version",
+        summary="Readiness check",
+        description="Returns 200 if the database is reachable and has every migration of this "
+        "version, otherwise 503.",
         tags=_TAGS,
         parameters=HEADERS,
         responses={
-            200: OpenApiResponse(Readiness, "It can, and does"),
+            200: OpenApiResponse(Readiness, "The database is ready"),
             **refusals(NotReady("The database is not ready: unreachable")),
         },
     )
     def get(self, request: Request) -> Response:
-        """Ask the database, and whether it has every migration of this code."""
+        """Check that the database is reachable and has every migration of this version.
+
+        Raises:
+            NotReady: it is not reachable, or a migration is missing.
+        """
         problem = _database_problem()
         if problem:
             raise NotReady(f"The database is not ready: {problem}")

@@ -1,4 +1,4 @@
-"""``GET /``: the default event's figures for a program, a page for a person."""
+"""``GET /``: the default event as JSON for programs and as a page for browsers."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,23 +17,24 @@ from reservations.models import DEFAULT_EVENT
 
 
 class HomeView(BaseAPIView):
-    """The default event's figures, as JSON or as a page."""
+    """The summary of the default event, as JSON or as a page."""
 
     @extend_schema(
         operation_id="getHome",
-        summary="Figures of the default event",
+        summary="Get the summary of the default event",
+        description="Returns JSON, or a page if the client prefers HTML, as browsers do.",
         tags=["Reservations"],
         parameters=HEADERS,
         responses={
             (200, "application/json"): OpenApiResponse(
-                SummarySerializer, "The figures; to a browser, a page"
+                SummarySerializer, "The summary; browsers get a page"
             ),
             (200, "text/html"): str,
             **refusals(errors.EventNotFound(""), errors.Busy()),
         },
     )
     def get(self, request: Request) -> HttpResponse:
-        """Show the figures in the form that the client prefers."""
+        """Return the summary in the format that the client prefers."""
         event = queries.get_event(DEFAULT_EVENT)
         response: HttpResponse
         if wants_page(request):

@@ -1,4 +1,4 @@
-"""The header ``Idempotency-Key``, which makes a POST safe to repeat."""
+"""The ``Idempotency-Key`` header, which makes a POST safe to repeat."""
 
 import json
 import re
@@ -20,23 +20,29 @@ KEY_PATTERN = (
     rf"^[ \t]*(?:[!#-~](?:[ -~]{{0,{MAX_LENGTH - 2}}}[!-~])?"
     rf'|"{_UNIT}{{1,{MAX_LENGTH}}}")[ \t]*$'
 )
-"""What ``parse_key`` accepts, as a regular expression for clients."""
+"""A regular expression for the OpenAPI document; matches exactly what ``parse_key`` accepts."""
 
 
 class IdempotentViewSet(BaseViewSet):
-    """Views whose POSTs may be repeated with the same key."""
+    """A viewset whose POST requests can safely be repeated with the same key."""
 
     scope: ClassVar[str]
     """The namespace of the keys."""
     idempotency_key: IdempotencyKey | None = None
-    """For the request's command."""
+    """The key of the request, to pass on to its command; None without the header."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the key before any other condition."""
+        """Parse the body and check the key before the view validates the request.
+
+        Raises:
+            ParseError: the body is malformed.
+            InvalidKey: the header does not contain a valid key.
+            IdempotencyKeyReused: the key was used for another request.
+        """
         super().initial(request, *args, **kwargs)
         if request.method != "POST" or self.action is None:
             return
-        request.data  # noqa: B018 (refuses what is no JSON, whether the body is needed or not)
+        request.data  # noqa: B018 (rejects invalid JSON even if the body is not needed)
         header = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if header is not None:
             self.idempotency_key = IdempotencyKey(
@@ -48,25 +54,25 @@ class IdempotentViewSet(BaseViewSet):
 
 
 class InvalidKey(ValidationError):
-    """The header holds no valid key."""
+    """The header does not contain a valid key."""
 
-    FAULTS = (
+    MESSAGES = (
         f"{HEADER} must have 1 to {MAX_LENGTH} characters",
         f"{HEADER} must be printable ASCII",
-        f"{HEADER} must be a whole quoted string, or bare",
+        f"{HEADER} must be unquoted or a complete quoted string",
     )
 
-    def __init__(self, fault: str) -> None:
-        super().__init__({HEADER: [fault]})
+    def __init__(self, message: str) -> None:
+        super().__init__({HEADER: [message]})
 
 
 def parse_key(header: str) -> str:
-    """Return the key, which may be bare or a quoted string (RFC 9651).
+    """Return the key, which may be unquoted or a quoted string (RFC 9651).
 
     Raises:
-        InvalidKey: it is empty, too long, or not printable.
+        InvalidKey: the key is empty, too long, not printable ASCII, or an incomplete quoted string.
     """
-    length, unprintable, half_quoted = InvalidKey.FAULTS
+    length, unprintable, half_quoted = InvalidKey.MESSAGES
     key = header.strip(" \t")
     if _QUOTED.fullmatch(key):
         key = re.sub(r"\\(.)", r"\1", key[1:-1])
@@ -80,10 +86,10 @@ def parse_key(header: str) -> str:
 
 
 def _fingerprint(request: Request) -> str:
-    """Return a digest of what is asked: the same for bodies that mean the same JSON."""
-    asked = [request.method, request.path.rstrip("/"), request.data]
+    """Return a digest of method, path and JSON, ignoring whitespace and the order of keys."""
+    parts = [request.method, request.path.rstrip("/"), request.data]
     try:
-        canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     except RecursionError as error:
         raise ParseError("Request body is nested too deeply") from error
     return sha256(canonical.encode()).hexdigest()

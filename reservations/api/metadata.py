@@ -1,4 +1,4 @@
-"""Answers OPTIONS."""
+"""The response to OPTIONS requests."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from rest_framework.request import Request
 
 
 class AllowedMethods(BaseMetadata):
-    """The methods of a route, and nothing of the code: /api/schema describes the API."""
+    """Lists the methods of a route without describing the view; /api/schema describes the API."""
 
     def determine_metadata(self, request: Request, view: Any) -> dict[str, Any]:
-        """Return the methods, as the header ``Allow`` lists them."""
+        """Return the methods that the ``Allow`` header lists."""
         return {"methods": view.allowed_methods}

@@ -1,4 +1,4 @@
-"""Which parser reads a body, and which renderer writes the answer."""
+"""Selects the parser of a request and the renderer of its response."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,22 +10,22 @@ from rest_framework.request import Request
 
 
 class IgnoreClientContentNegotiation(BaseContentNegotiation):
-    """Answers in the view's first format, whatever the client accepts: there is only JSON."""
+    """Ignores the ``Accept`` header and uses the view's first renderer: the API is JSON only."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Pick the parser by the content type; None if there is none for it."""
-        sent = request.content_type.partition(";")[0].strip().lower()
-        return next((parser for parser in parsers if parser.media_type == sent), None)
+        """Return the parser for the content type, or None."""
+        media_type = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Pick the first renderer."""
+        """Return the first renderer."""
         return renderers[0], renderers[0].media_type
 
 
 class JSONUnlessYAMLNegotiation(BaseContentNegotiation):
-    """YAML for clients that ask for it by name, JSON for all others."""
+    """Uses YAML if the ``Accept`` header contains its media type, otherwise JSON."""
 
     def select_renderer(
         self,
@@ -33,8 +33,8 @@ class JSONUnlessYAMLNegotiation(BaseContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
-        """Pick one of JSON and YAML."""
+        """Return the JSON or the YAML renderer."""
         json, yaml = renderers
-        asked = OpenApiYamlRenderer.media_type in request.headers.get("Accept", "").split(",")
-        chosen = yaml if asked else json
-        return chosen, chosen.media_type
+        accepted = request.headers.get("Accept", "").split(",")
+        renderer = yaml if OpenApiYamlRenderer.media_type in accepted else json
+        return renderer, renderer.media_type

@@ -1,4 +1,4 @@
-"""What the operations of both families share in the OpenAPI document."""
+"""The parts of the OpenAPI document that both APIs share."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,33 +17,36 @@ Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 
 class Error(serializers.Serializer[Any]):
-    """A refusal."""
+    """An error response."""
 
-    error = serializers.CharField(help_text="A sentence for people")
-    code = serializers.CharField(help_text="A name to program against")
+    error = serializers.CharField(help_text="A human-readable message")
+    code = serializers.CharField(help_text="A machine-readable error code")
 
 
 class Fault(serializers.Serializer[Any]):
-    """One thing that is wrong with a body."""
+    """One validation error."""
 
-    path = serializers.CharField(help_text="The field, or empty for the body as a whole")
+    path = serializers.CharField(
+        help_text="The field, for example `items.0.quantity`, the query parameter or the header; "
+        "empty for the body itself"
+    )
     message = serializers.CharField()
 
 
 class Invalid(Error):
-    """A refused body, with all its faults."""
+    """A validation error response that lists all errors."""
 
     details = Fault(many=True)
 
 
 class VersionConflict(Error):
-    """The event is not what the client believes."""
+    """The event does not have the version that the client expects."""
 
-    version = serializers.IntegerField(help_text="That of the event now")
+    version = serializers.IntegerField(help_text="The current version of the event")
 
 
 class NotEnoughSeats(Error):
-    """A final denial, and the figures it rests on."""
+    """Too few seats are available; this refusal is final."""
 
     requested = serializers.IntegerField()
     availableSeats = serializers.IntegerField()
@@ -66,15 +69,15 @@ HEADERS = [
     OpenApiParameter(
         "X-Request-ID",
         location="header",
-        description="An id of yours for this request, 1 to 128 of letters, digits, `.`, `_`, `-`; "
-        "any other is replaced by a new one",
+        description="An id for this request: 1 to 128 letters, digits, `.`, `_` or `-`. Any other "
+        "value is replaced with a new id.",
     ),
     OpenApiParameter(
         "X-Request-ID",
         location="header",
         response=True,
         required=True,
-        description="The id of the request: the one that was sent, or a new one",
+        description="The id of the request: the one that the client sent, or a new one",
     ),
     OpenApiParameter(
         "Retry-After",
@@ -82,10 +85,10 @@ HEADERS = [
         location="header",
         response=[503],
         required=True,
-        description="Seconds to wait before the next try",
+        description="Seconds to wait before retrying",
     ),
 ]
-"""Those of every operation."""
+"""Headers of every operation."""
 
 
 IDEMPOTENCY_KEY = [
@@ -93,33 +96,34 @@ IDEMPOTENCY_KEY = [
         "Idempotency-Key",
         {"type": "string", "pattern": KEY_PATTERN},
         location="header",
-        description="A name of yours for this request, 1 to 255 printable characters of ASCII, "
-        "bare or as a quoted string. Sent again with the same path and JSON it has the same "
-        "answer and no second effect, for at least 24 hours; with others it is refused. Answers "
-        "400, 404, 412, `version_conflict` and 503 are not remembered",
+        description="A key chosen by the client: 1 to 255 printable ASCII characters, unquoted or "
+        "as a quoted string. Success responses, and 409 responses other than `version_conflict`, "
+        "are stored for at least 24 hours: another request with the same key, path and JSON gets "
+        "the stored response and has no second effect. With another path or other JSON, a stored "
+        "key gets 422. After any other response, a repeated request is processed again.",
     ),
     OpenApiParameter(
         "Idempotent-Replayed",
         location="header",
         response=True,
-        description="`true` if this is the answer to an earlier request with the same key",
+        description="`true` if this is the stored response to an earlier request with the same key",
     ),
 ]
-"""Those of every POST."""
+"""Headers of every POST."""
 
 IF_NONE_MATCH = [
     OpenApiParameter(
-        "If-None-Match", location="header", description="Tags that the client has already"
+        "If-None-Match", location="header", description="ETags that the client already has"
     ),
     OpenApiParameter(
         "ETag",
         location="header",
         response=[200, 304],
         required=True,
-        description='`"<event id>-<version>"`, strong',
+        description='A strong ETag: `"<event id>-<version>"`',
     ),
 ]
-KEY_FAULTS = [InvalidKey(fault) for fault in InvalidKey.FAULTS]
+INVALID_KEY = [InvalidKey(message) for message in InvalidKey.MESSAGES]
 MALFORMED = [
     exceptions.ParseError(JSONObjectParser.error_messages[name])
     for name in ("invalid", "not_an_object", "incomplete")
@@ -132,20 +136,20 @@ POST_REFUSALS = [
     errors.Busy(),
     errors.OutcomeUnknown(),
 ]
-"""What any POST may be answered, whatever it asks for."""
+"""Errors that every POST can return."""
 
-NOT_MODIFIED = {304: OpenApiResponse(description="The client has it already; no body")}
+NOT_MODIFIED = {304: OpenApiResponse(description="The event has not changed; no body")}
 
 
 def location(what: str) -> OpenApiParameter:
-    """Return the header of an answer that made something."""
+    """Return the ``Location`` header of a 201 response."""
     return OpenApiParameter(
         "Location", location="header", response=[201], required=True, description=f"Path of {what}"
     )
 
 
 def drop_duplicate_mounts(endpoints: list[Endpoint]) -> list[Endpoint]:
-    """Keep each route once, without the optional slash at its end."""
+    """Drop the routes of the other mounts, documented as servers; strip trailing slashes."""
     return [
         (path.rstrip("/") or "/", regex, method, view)
         for path, regex, method, view in endpoints

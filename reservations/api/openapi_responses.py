@@ -1,7 +1,8 @@
-"""Makes the answers of the OpenAPI document.
+"""Builds the responses of the OpenAPI document.
 
-They are derived: messages from the serializers' own ``error_messages``, refusals by the handlers
-that answer the real requests. Examples of successes are in the ``examples.json`` of each family.
+They are derived from the code: validation messages come from the serializers' ``error_messages``,
+and error bodies from the exception handlers that also answer real requests. Examples of successful
+responses are in the ``examples.json`` of each API.
 """
 
 import json
@@ -14,17 +15,17 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import exceptions, serializers
 
-Form = type[serializers.Serializer[Any]]
-Bodies = Mapping[type[Exception], Form]
+SerializerClass = type[serializers.Serializer[Any]]
+Bodies = Mapping[type[Exception], SerializerClass]
 
 
-def success(form: Any, description: str, examples: Mapping[str, Any]) -> OpenApiResponse:
-    """Return an answer in ``form``, with ``examples`` by name."""
-    return OpenApiResponse(form, description=description, examples=named(examples))
+def success(serializer: Any, description: str, examples: Mapping[str, Any]) -> OpenApiResponse:
+    """Return a success response; ``examples`` maps names to bodies."""
+    return OpenApiResponse(serializer, description=description, examples=named(examples))
 
 
 def named(examples: Mapping[str, Any], **options: Any) -> list[OpenApiExample]:
-    """Return ``examples``, which are by name."""
+    """Return the OpenAPI examples for a mapping of names to bodies."""
     return [OpenApiExample(name, value=value, **options) for name, value in examples.items()]
 
 
@@ -32,26 +33,28 @@ def refusals(
     *causes: Exception,
     handler: Callable[[Exception, dict[str, Any]], HttpResponse],
     bodies: Bodies,
-    otherwise: Form,
+    otherwise: SerializerClass,
 ) -> dict[int, OpenApiResponse]:
-    """Return, by its status, how the API answers ``causes``; those of one status in a row.
+    """Return the API's responses for ``causes``, by status.
 
     Args:
-        causes: what a view may raise.
-        handler: what answers it.
-        bodies: the form of its body, by class.
-        otherwise: the form of all other bodies.
+        causes: exceptions that a view may raise; those with the same status must be adjacent.
+        handler: the API's exception handler.
+        bodies: the serializer of the error body, by exception class.
+        otherwise: the serializer of all other error bodies.
     """
     known: Bodies = {Exception: otherwise, **bodies}
-    answers = [(handler(cause, {}), _form(type(cause), known)) for cause in causes]
+    responses = [(handler(cause, {}), _serializer_for(type(cause), known)) for cause in causes]
     return {
-        status: _response([(json.loads(answer.content), form) for answer, form in same])
-        for status, same in groupby(answers, key=lambda pair: pair[0].status_code)
+        status: _response([(json.loads(response.content), each) for response, each in same])
+        for status, same in groupby(responses, key=lambda pair: pair[0].status_code)
     }
 
 
-def validation_errors(serializer: Form, path: str = "") -> Iterator[exceptions.ValidationError]:
-    """Yield a refusal for each message that the fields of ``serializer`` have of their own."""
+def validation_errors(
+    serializer: SerializerClass, path: str = ""
+) -> Iterator[exceptions.ValidationError]:
+    """Yield an error for each message of the fields of ``serializer`` that is not DRF's own."""
     for name, field in serializer().fields.items():
         yield from _own_messages(field, path + name)
         child = getattr(field, "child", None)
@@ -73,36 +76,36 @@ def _own_messages(field: serializers.Field[Any, Any, Any, Any], path: str) -> It
 
 
 def load_examples(file: str) -> dict[str, Any]:
-    """Return what ``examples.json`` beside ``file`` has for each operation."""
+    """Return the examples by operation from the ``examples.json`` next to ``file``."""
     examples: dict[str, Any] = json.loads(Path(file).with_name("examples.json").read_text())
     return examples
 
 
-def _form(cause: type[Exception], known: Bodies) -> Form:
+def _serializer_for(cause: type[Exception], known: Bodies) -> SerializerClass:
     return next(known[each] for each in cause.__mro__ if each in known)
 
 
 def _response(
-    refused: list[tuple[dict[str, Any], Form]],
+    errors: list[tuple[dict[str, Any], SerializerClass]],
 ) -> OpenApiResponse:
-    forms = _without_special_cases({form for _, form in refused})
-    sentences = [(body.get("message", body["error"]), body) for body, _ in refused]
+    classes = _without_subclasses({serializer for _, serializer in errors})
+    sentences = [(body.get("message", body["error"]), body) for body, _ in errors]
     return OpenApiResponse(
-        forms[0] if len(forms) == 1 else _one_of(forms),
+        classes[0] if len(classes) == 1 else _one_of(classes),
         description="; ".join(sentence for sentence, _ in sentences),
         examples=[OpenApiExample(sentence, value=body) for sentence, body in sentences],
     )
 
 
-def _without_special_cases(forms: set[Form]) -> list[Form]:
-    # What fits a form fits the one that it extends, too: not exactly one of both.
-    general = [form for form in forms if not forms & set(form.__mro__[1:])]
-    return sorted(general, key=lambda form: form.__name__)
+def _without_subclasses(classes: set[SerializerClass]) -> list[SerializerClass]:
+    # A body that matches a subclass also matches its base class; ``oneOf`` allows only one match.
+    bases = [each for each in classes if not classes & set(each.__mro__[1:])]
+    return sorted(bases, key=lambda each: each.__name__)
 
 
-def _one_of(forms: list[Form]) -> PolymorphicProxySerializer:
+def _one_of(classes: list[SerializerClass]) -> PolymorphicProxySerializer:
     return PolymorphicProxySerializer(
-        component_name="Or".join(form.__name__ for form in forms),
-        serializers=forms,
+        component_name="Or".join(each.__name__ for each in classes),
+        serializers=classes,
         resource_type_field_name=None,
     )

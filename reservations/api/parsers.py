@@ -1,4 +1,4 @@
-"""Parses the body of a request."""
+"""The parser of request bodies."""
 
 import json
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ class JSONObjectParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Return the object.
+        """Return the object as a dict.
 
         Raises:
             UnsupportedMediaType: the body is compressed.
-            PayloadTooLarge: before anything is read, if the client says how long the body is.
-            ParseError: the body is not a JSON object.
+            PayloadTooLarge: the ``Content-Length`` is too large; the body is not read.
+            ParseError: the body is incomplete or not a JSON object.
         """
         headers = (parser_context or {})["request"].META
         if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
@@ -63,13 +63,14 @@ class JSONObjectParser(BaseParser):
 
 
 def _bounded_int(digits: str) -> int:
-    # No field is this long; the rest would only cost time, and Python refuses over 4,300 digits.
+    # Numbers of this length exceed every limit and every version. Parsing more digits only costs
+    # time, and Python rejects more than 4,300.
     return int(digits[:30])
 
 
-def _refuse(constant: str) -> float:
+def _reject_constant(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Not orjson: it takes integers over 64 bits for floats, and refuses lone surrogates.
-_decoder = json.JSONDecoder(parse_int=_bounded_int, parse_constant=_refuse)
+# Not orjson: it parses integers over 64 bits as floats, and rejects lone surrogates.
+_decoder = json.JSONDecoder(parse_int=_bounded_int, parse_constant=_reject_constant)

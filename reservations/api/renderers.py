@@ -1,4 +1,4 @@
-"""Renders answers."""
+"""The renderer of response bodies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,5 +20,5 @@ class JSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return ``data`` as JSON; nothing for None."""
+        """Return ``data`` as JSON, or an empty body for None."""
         return b"" if data is None else orjson.dumps(data)

@@ -1,4 +1,4 @@
-"""The answer of a view."""
+"""The response class of the API's views."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,12 +11,12 @@ _renderer = JSONRenderer()
 
 
 class JSONResponse(HttpResponse):
-    """JSON, rendered at once: DRF's ``Response``, rendered later, takes twice as long."""
+    """A JSON response, rendered immediately; DRF's ``Response`` takes several times as long."""
 
     def __init__(
         self, data: Any = None, *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Answer with ``data``, or without a body for None."""
+        """Render ``data`` as the body. None means no body."""
         super().__init__(_renderer.render(data), _renderer.media_type, status, headers=headers)
         if data is None:
             del self["Content-Type"]

@@ -1,4 +1,4 @@
-"""The API's description of itself: for programs, and as a page."""
+"""The OpenAPI document, and a page that shows it."""
 
 from functools import cache
 
@@ -17,14 +17,14 @@ _MAX_AGE_SECONDS = 60
 
 
 class SchemaView(BaseAPIView):
-    """The OpenAPI document, as JSON unless YAML is asked for."""
+    """The OpenAPI document, as JSON unless the client accepts YAML."""
 
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer]
     content_negotiation_class = JSONUnlessYAMLNegotiation
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """Show the document."""
+        """Return the document."""
         renderer = request.accepted_renderer
         document = _document(type(renderer))  # type: ignore[arg-type]
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
@@ -40,7 +40,7 @@ class SchemaView(BaseAPIView):
 
 @cache
 def _document(renderer: type[BaseRenderer]) -> bytes:
-    """Return the document as ``renderer`` writes it; it takes tens of ms, so once a process."""
+    """Return the rendered document; cached, because rendering it takes tens of milliseconds."""
     document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     rendered = renderer().render(document, renderer_context={})
     assert isinstance(rendered, bytes)
@@ -48,7 +48,7 @@ def _document(renderer: type[BaseRenderer]) -> bytes:
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """The same as a page; all its files are our own, and no script is inline."""
+    """Swagger UI, with all files served locally and no inline script."""
 
     template_name = "reservations/docs.html"
-    metadata_class = None  # To OPTIONS, DRF would answer with the page.
+    metadata_class = None  # Otherwise DRF answers OPTIONS with the page.

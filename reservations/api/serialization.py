@@ -1,4 +1,4 @@
-"""From JSON to values and back, by serializers that are made once and not for each request."""
+"""Validation and representation with serializer instances that all requests share."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -10,31 +10,31 @@ _Class = type[Serializer[Any]]
 
 
 def validate(serializer: _Class, data: Any) -> dict[str, Any]:
-    """Return the validated values of ``data``, by the sources of the fields.
+    """Return the validated values of ``data``, keyed by the fields' sources.
 
     Validators, ``validate`` and ``validate_<field>`` work as in any serializer. There is no
-    ``context``, since the instance serves all requests.
+    ``context``, because all requests share the instance.
 
     Raises:
-        ValidationError: DRF's, with every fault.
+        ValidationError: DRF's, with all errors.
     """
     return cast("dict[str, Any]", _instance(serializer).run_validation(data))
 
 
 def represent(serializer: _Class, value: object) -> dict[str, Any]:
-    """Return ``value`` as ``serializer`` shows it."""
+    """Return the representation of ``value`` by ``serializer``."""
     return dict(_instance(serializer).to_representation(value))
 
 
 def represent_all(serializer: _Class, values: Iterable[object]) -> list[dict[str, Any]]:
-    """Return each of ``values`` as ``serializer`` shows it."""
+    """Return the representation of each of ``values`` by ``serializer``."""
     return [represent(serializer, value) for value in values]
 
 
 @cache
 def _instance(serializer: _Class) -> Serializer[Any]:
-    # Copying the fields, as DRF does for each instance, takes longer than using them.
-    made = serializer()
-    # They are bound now: a plain dict is iterated several times faster than DRF's mapping.
-    vars(made)["fields"] = dict(made.fields)
-    return made
+    # DRF copies the fields for each instance, which takes longer than using them.
+    instance = serializer()
+    # All fields are bound now, and a plain dict iterates several times faster than DRF's mapping.
+    vars(instance)["fields"] = dict(instance.fields)
+    return instance

@@ -1,4 +1,4 @@
-"""What all views of the API have in common."""
+"""Base classes of the API's views."""
 
 from typing import Any
 
@@ -10,28 +10,28 @@ from rest_framework.viewsets import ViewSetMixin
 
 
 class BaseAPIView(APIView):
-    """DRF's view, which frees what a request took as soon as it is answered.
+    """DRF's view, without the reference cycles that keep a request in memory.
 
-    A view, its request and its bound action methods refer to each other. Left in a circle, they
-    would stay until the garbage collector runs, the more often the busier the process is
-    (docs/decisions/0012).
+    A view, its request and its bound action methods refer to each other. Unless these cycles are
+    broken, the objects stay in memory until the garbage collector runs, and it runs more often as
+    load grows (docs/decisions/0012).
     """
 
     def perform_authentication(self, request: Request) -> None:
-        """Ask who sends the request, if the view has anybody to ask."""
+        """Authenticate the request, if the view has authenticators."""
         if request.authenticators:
             super().perform_authentication(request)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer the request, then cut the circles of references."""
+        """Handle the request, then break the reference cycles."""
         response = super().dispatch(request, *args, **kwargs)
         context = self.request.parser_context
         del self.request, context["request"], context["view"]
-        # Bound by Django's ``setup`` and by DRF's ``as_view``.
+        # Methods bound by Django's ``setup`` and DRF's ``as_view``.
         for method in ("head", *getattr(self, "action_map", ())):
             vars(self).pop(method, None)
         return response
 
 
 class BaseViewSet(ViewSetMixin, BaseAPIView):
-    """Several actions for one path."""
+    """DRF's viewset, based on ``BaseAPIView``."""

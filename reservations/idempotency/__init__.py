@@ -1,1 +1,1 @@
-"""Idempotency keys: a request that is sent again has one effect and the same answer."""
+"""Idempotency keys: a repeated request takes effect once and gets the same answer."""

@@ -1,4 +1,4 @@
-"""Where idempotency keys are remembered: each is claimed once, and then has one outcome."""
+"""Stores idempotency keys: one transaction claims a key and stores its outcome."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,24 +13,24 @@ class IdempotencyStore:
     """The keys of one transaction: claimed by it, or with the outcome of an earlier one."""
 
     def __init__(self, codec: OutcomeCodec) -> None:
-        """Store outcomes as ``codec`` writes them."""
+        """Create a store that converts outcomes with ``codec``."""
         self._codec = codec
         self._records: dict[tuple[str, str], IdempotencyRecord] = {}
         self.written: list[IdempotencyRecord] = []
-        """The records that ``save`` stores."""
+        """The records with a new outcome, which ``save`` writes."""
 
     def claim(self, keys: Sequence[IdempotencyKey]) -> None:
-        """Claim ``keys``; wait for other transactions that have claimed one of them.
+        """Claim ``keys``, after waiting for other transactions that have claimed any of them.
 
         Raises:
-            Busy: a record was deleted for its age at this very moment.
+            Busy: an existing record was pruned before it could be read.
         """
-        # Of equal keys, the first counts.
+        # Of commands with the same key, the first one claims it.
         distinct = {(each.scope, each.key): each for each in reversed(keys)}
         if not distinct:
             return
-        # Inserting a key waits for whoever else is inserting it. In sorted order, and before any
-        # event is locked: two transactions that want the same keys and events cannot deadlock.
+        # The INSERT waits for other transactions that are inserting the same key. Keys are inserted
+        # in sorted order and before events are locked, so that transactions cannot deadlock.
         IdempotencyRecord.objects.bulk_create(
             [
                 IdempotencyRecord(
@@ -48,13 +48,13 @@ class IdempotencyStore:
             raise Busy
 
     def __contains__(self, key: IdempotencyKey | None) -> bool:
-        """Return whether ``key``, if there is one, has an outcome."""
+        """Return whether ``key`` has an outcome; False for None."""
         return key is not None and self._records[key.scope, key.key].outcome is not None
 
     def get(self, key: IdempotencyKey | None) -> Any:
-        """Return the outcome or refusal of the first command with ``key``; None if it is the first.
+        """Return the outcome or refusal stored for ``key``, or None.
 
-        For another request than the first it is ``IdempotencyKeyReused``.
+        The result is ``IdempotencyKeyReused`` if it was stored for a different request.
         """
         record = self._records[key.scope, key.key] if key else None
         if key is None or record is None or record.outcome is None:
@@ -64,7 +64,7 @@ class IdempotencyStore:
         return self._codec.load(record.outcome)
 
     def put(self, key: IdempotencyKey | None, outcome: object) -> None:
-        """Remember ``outcome`` for the next command with ``key``, if it is final."""
+        """Set the outcome of ``key`` if it is final, that is, if the codec accepts its type."""
         data = self._codec.dump(outcome) if key else None
         if key is None or data is None:
             return
@@ -74,7 +74,7 @@ class IdempotencyStore:
         self.written.append(record)
 
     def save(self) -> None:
-        """Store the remembered outcomes, and give up the other claims."""
+        """Write the new outcomes and delete claims without an outcome."""
         if not self._records:
             return
         IdempotencyRecord.objects.bulk_update(self.written, ["fingerprint", "outcome"])
@@ -83,10 +83,10 @@ class IdempotencyStore:
 
 
 def refuse_reuse(key: IdempotencyKey) -> None:
-    """Check, before a command is made, that ``key`` belongs to no other request.
+    """Check that ``key`` was not used for another request.
 
     Raises:
-        IdempotencyKeyReused: it does.
+        IdempotencyKeyReused: its record has another fingerprint.
     """
     records = IdempotencyRecord.objects.filter(scope=key.scope, key=key.key)
     if records.exclude(fingerprint=key.fingerprint).exists():

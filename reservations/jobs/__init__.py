@@ -1,4 +1,5 @@
-"""What happens later, in ``manage.py worker``: e-mails to customers, and maintenance.
+"""Background jobs, run by ``manage.py worker``: e-mails to customers, and maintenance.
 
-Procrastinate finds the jobs by the settings; nothing imports them to queue one.
+Procrastinate imports the job modules listed in the settings. The ledger queues jobs by name,
+without importing these modules.
 """

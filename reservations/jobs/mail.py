@@ -1,4 +1,4 @@
-"""The job that sends an e-mail."""
+"""The job that sends e-mails about bookings."""
 
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from uuid import UUID
@@ -16,22 +16,22 @@ log = structlog.get_logger(__name__)
 
 QUEUE = "mail"
 MAX_RETRIES = 10
-_PERMANENT = 500  # and above: RFC 5321
+_PERMANENT = 500  # SMTP codes from here on are permanent failures (RFC 5321).
 
 
 class MailDelayed(Exception):
-    """The mail server did not take the e-mail; it may do so later"""
+    """Sending failed, but may succeed later."""
 
 
 class MailRefused(Exception):
-    """The mail server will never take the e-mail for this address"""
+    """The e-mail cannot be sent to this address, now or later."""
 
 
 @app.task(
     queue=QUEUE,
-    # Jobs that a version before this module had its name has queued.
+    # The name before this module was renamed; jobs queued by older versions have it.
     aliases=["reservations.notifications.jobs.send_booking_mail"],
-    # After 3, 9, 27 ... 59049 seconds, so for a day.
+    # Retries after 3, 9, 27 ... 59049 seconds, about a day in total.
     retry=RetryStrategy(
         max_attempts=MAX_RETRIES,
         exponential_wait=3,
@@ -39,14 +39,14 @@ class MailRefused(Exception):
     ),
 )
 def send_booking_mail(*, booking_id: str, kind: Kind) -> None:
-    """Tell the customer what has happened to a booking, at least once.
+    """E-mail the customer that a booking was made or cancelled, at least once.
 
-    Nobody is told whose address was erased, and nobody that tickets are theirs which have been
-    cancelled since.
+    Nothing is sent if the booking is missing or its address was erased. A confirmation is not sent
+    if the booking has been cancelled in the meantime.
 
     Raises:
-        MailDelayed: to be tried again.
-        MailRefused: not to be tried again by itself.
+        MailDelayed: the job is retried.
+        MailRefused: the job fails and is not retried automatically.
     """
     booking = _read(UUID(booking_id))
     if booking is None or not booking.customer_email:
@@ -65,7 +65,7 @@ def _read(booking_id: UUID) -> Booking | None:
 
 
 def _send(mail: EmailMultiAlternatives) -> None:
-    # What a mail server says may repeat the address: none of it goes into a log.
+    # The response of a mail server may contain the address, so only its code is logged.
     try:
         mail.send()
     except SMTPRecipientsRefused as error:
@@ -73,7 +73,7 @@ def _send(mail: EmailMultiAlternatives) -> None:
         kind = MailRefused if code >= _PERMANENT else MailDelayed
         raise kind(f"the recipient was refused with {code}") from None
     except (SMTPException, OSError) as error:
-        said = f" {error.smtp_code}" if isinstance(error, SMTPResponseException) else ""
-        raise MailDelayed(f"{type(error).__name__}{said}") from None
+        suffix = f" {error.smtp_code}" if isinstance(error, SMTPResponseException) else ""
+        raise MailDelayed(f"{type(error).__name__}{suffix}") from None
     except ValueError:
-        raise MailRefused("the address cannot be written in an e-mail") from None
+        raise MailRefused("the address is not valid in an e-mail header") from None

@@ -1,4 +1,4 @@
-"""What a customer is told of a booking."""
+"""Renders the e-mails about a booking."""
 
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -14,12 +14,12 @@ from reservations.models import Booking
 _SUBJECT_LENGTH = 60
 
 Kind = Literal["booked", "cancelled"]
-"""What has happened to the booking."""
+"""Whether the booking was made or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The same, three times: in a line, as text, and as a page."""
+    """The subject of an e-mail, and its body as plain text and as HTML."""
 
     subject: str
     text: str
@@ -27,7 +27,7 @@ class Message:
 
 
 def render(booking: Booking, *, kind: Kind) -> Message:
-    """Say what has happened to ``booking``, whose items and their events are read."""
+    """Render the e-mail about ``booking``, whose items and their events should be prefetched."""
     items = sorted(booking.items.all(), key=lambda item: item.pk)
     names = [_one_line(item.event.name) for item in items]
     venues = [_one_line(item.event.venue or "") for item in items]
@@ -38,14 +38,17 @@ def render(booking: Booking, *, kind: Kind) -> Message:
         "tickets": booking.total_tickets,
     }
     return Message(
-        subject=f"{'Cancelled' if kind == 'cancelled' else 'Your tickets'}: {_in_short(names)}",
+        subject=f"{'Cancelled' if kind == 'cancelled' else 'Your tickets'}: {_summarise(names)}",
         text=render_to_string("reservations/mail/booking.txt", context),
         html=render_to_string("reservations/mail/booking.html", context),
     )
 
 
 def compose(booking: Booking, *, kind: Kind) -> EmailMultiAlternatives:
-    """Return the e-mail to the customer, which has the same Message-ID however often it is made."""
+    """Return the e-mail to the customer.
+
+    Its Message-ID depends only on the booking and ``kind``, so duplicates can be recognised.
+    """
     message = render(booking, kind=kind)
     mail = EmailMultiAlternatives(
         subject=message.subject,
@@ -53,7 +56,7 @@ def compose(booking: Booking, *, kind: Kind) -> EmailMultiAlternatives:
         to=[booking.customer_email],
         headers={
             "Message-ID": f"<{booking.pk}.{kind}@{_domain()}>",
-            # No reply by a machine, please: RFC 3834.
+            # Prevents automatic replies (RFC 3834).
             "Auto-Submitted": "auto-generated",
         },
     )
@@ -65,13 +68,13 @@ def _domain() -> str:
     return parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
 
 
-def _in_short(names: list[str]) -> str:
-    """Name the first event, and say how many more there are."""
+def _summarise(names: list[str]) -> str:
+    """Return the first name, truncated, and the number of further names."""
     first, *others = names
     more = f" and {len(others)} more" if others else ""
     return f"{Truncator(first).chars(_SUBJECT_LENGTH)}{more}"
 
 
 def _one_line(text: str) -> str:
-    """Return ``text`` without breaks, which no header may have."""
+    """Collapse whitespace: line breaks are not allowed in headers."""
     return " ".join(text.split())

@@ -1,7 +1,7 @@
-"""The only code that changes an event's numbers.
+"""The only code that changes an event's counters.
 
-Hand ``submit`` a command of ``commands.py``; it returns the outcome, or raises the refusal.
-``submit_batch`` takes several at once.
+Pass ``submit`` a command from ``commands.py``. It returns the command's outcome or raises a
+``Refusal``. ``submit_batch`` executes several commands in one transaction.
 """
 
 from reservations.ledger.submit import submit, submit_batch

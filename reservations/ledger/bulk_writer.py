@@ -1,4 +1,4 @@
-"""Writes rows, few or many, in one message to the database (docs/decisions/0011)."""
+"""Writes any number of rows in one message to the database (docs/decisions/0011)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -13,7 +13,10 @@ from reservations import sql
 
 
 class BulkWriter:
-    """Collects statements in their order; a row is a dataclass of its model's columns."""
+    """Collects statements and sends them together.
+
+    A row is a dataclass whose fields are named like the columns of its model.
+    """
 
     def __init__(self) -> None:
         self._statements: list[str] = []
@@ -22,7 +25,14 @@ class BulkWriter:
     def upsert(
         self, model: type[Model], rows: Mapping[Any, Any], stored: Mapping[Any, Any]
     ) -> None:
-        """Insert or update those of ``rows`` that differ from ``stored``, both by primary key."""
+        """Add an INSERT of new rows and an UPDATE of modified rows.
+
+        Args:
+            model: the model of the rows.
+            rows: the current rows by primary key.
+            stored: the rows as read from the database, by primary key. A row that is the same
+                object in both is not written.
+        """
         changed = [row for pk, row in rows.items() if row is not stored.get(pk)]
         self._add(sql.update_from_json, model, [row for row in changed if row.id in stored])
         self._add(sql.insert_from_json, model, [row for row in changed if row.id not in stored])
@@ -31,15 +41,15 @@ class BulkWriter:
         if rows:
             row: Any = type(rows[0])
             self._statements.append(statement(model, _columns(model, row)))
-            # As JSON, since psycopg takes three times as long for an array of each column.
+            # JSON, because psycopg takes three times as long to adapt one array for each column.
             self._parameters.append(orjson.dumps(rows).decode())
 
     def append_commit(self) -> None:
-        """Commit after the last statement; ``atomic`` then has nothing left to commit."""
+        """Add COMMIT as the last statement; ``transaction.atomic`` has nothing left to commit."""
         self._statements.append(sql.COMMIT)
 
     def flush(self) -> None:
-        """Send all statements at once, and wait until they are executed."""
+        """Send all statements in one message and wait until they have been executed."""
         if self._statements:
             with connection.cursor() as cursor:
                 cursor.execute(";".join(self._statements), self._parameters)

@@ -1,4 +1,4 @@
-"""What the ledger can be asked to do."""
+"""The commands that the ledger executes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,31 +15,40 @@ _O = TypeVar("_O", bound=outcomes.Outcome)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandOf(Generic[_O]):
-    """A command whose outcome is an ``_O``."""
+    """Base class of commands; ``_O`` is the type of the outcome."""
 
     idempotency_key: IdempotencyKey | None = None
 
     @property
     def slugs(self) -> tuple[str, ...]:
-        """The events that it names; of a reservation or a booking, they must be looked up."""
+        """The slugs of the events that the command names.
+
+        Empty for commands about a reservation or a booking, whose events must be looked up.
+        """
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventCommand(CommandOf[_O]):
-    """About the event with slug ``event``; refused with ``EventNotFound``."""
+    """A command for the event with the slug ``event``.
+
+    Refused with ``EventNotFound``.
+    """
 
     event: str
 
     @property
     def slugs(self) -> tuple[str, ...]:
-        """The one event."""
+        """The slug of the event."""
         return (self.event,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationCommand(CommandOf[_O]):
-    """About one reservation; refused with ``ReservationNotFound`` or ``PartOfBooking``."""
+    """A command for one reservation.
+
+    Refused with ``ReservationNotFound`` or ``PartOfBooking``.
+    """
 
     reservation_id: UUID
     actor: str
@@ -47,12 +56,14 @@ class ReservationCommand(CommandOf[_O]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve(EventCommand[outcomes.Reserved]):
-    """Sell ``seats`` (at least 1) seats to ``partner``.
+    """Sell ``seats`` (1 or more) to ``partner``, or hold them.
 
-    With ``hold_seconds`` they are only held for so long, to be confirmed. ``expected_version`` and
-    ``if_match`` name versions that the event must have once its expired holds are released.
+    With ``hold_seconds``, the seats are held for that many seconds and then released unless they
+    have been confirmed. If ``if_match`` or ``expected_version`` is given, the event's version must
+    be in that set, or equal that version, after its expired holds have been released.
 
-    Refused with ``PreconditionFailed``, ``VersionConflict`` or ``NotEnoughSeats`` too.
+    Also refused with ``PreconditionFailed`` (``if_match``), ``VersionConflict``
+    (``expected_version``) or ``NotEnoughSeats``.
     """
 
     partner: str
@@ -65,22 +76,22 @@ class Reserve(EventCommand[outcomes.Reserved]):
 
 
 class Confirm(ReservationCommand[outcomes.Confirmed]):
-    """Make a held reservation a confirmed one; one that is confirmed already stays so.
+    """Confirm a held reservation; a confirmed reservation stays unchanged.
 
-    Refused with ``HoldExpired`` too.
+    Also refused with ``HoldExpired``.
     """
 
 
 class Cancel(ReservationCommand[outcomes.Cancelled]):
     """Cancel a held or confirmed reservation and return its seats.
 
-    Refused with ``ReservationNotFound`` also when it is cancelled or expired already.
+    Refused with ``ReservationNotFound`` also if it is already cancelled or expired.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookingItem:
-    """``seats`` (at least 1) seats of the event with slug ``event``."""
+    """An item of a booking: ``seats`` (1 or more) of the event with the slug ``event``."""
 
     event: str
     seats: int
@@ -89,7 +100,7 @@ class BookingItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book(CommandOf[outcomes.Booked]):
-    """Sell all ``items``, no event twice among them, to one customer, or none of them.
+    """Sell all ``items`` to one customer, or none. The items must be for different events.
 
     Refused with ``EventNotFound`` or ``InsufficientSeats``.
     """
@@ -100,19 +111,23 @@ class Book(CommandOf[outcomes.Booked]):
     booking_id: UUID = field(default_factory=uuid7)
 
     def __post_init__(self) -> None:
-        """Refuse what the rules do not foresee."""
+        """Check that no event occurs twice.
+
+        Raises:
+            ValueError: two items are for the same event.
+        """
         if len(set(self.slugs)) < len(self.items):
-            raise ValueError("an event twice in one booking")
+            raise ValueError("two items of the booking are for the same event")
 
     @property
     def slugs(self) -> tuple[str, ...]:
-        """The items' events."""
+        """The slugs of the items' events, in order."""
         return tuple(item.event for item in self.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelBooking(CommandOf[outcomes.BookingCancelled]):
-    """Cancel a booking whole and return its seats.
+    """Cancel a booking with all its items and return the seats.
 
     Refused with ``BookingNotFound`` or ``BookingAlreadyCancelled``.
     """
@@ -122,20 +137,20 @@ class CancelBooking(CommandOf[outcomes.BookingCancelled]):
 
 
 class Edits(TypedDict, total=False):
-    """New values for an event; what is not named stays as it is."""
+    """New values for the fields of an event; missing fields stay unchanged."""
 
     name: str
     venue: str | None
     starts_at: datetime | None
     total_seats: int
-    """Seats in all, 0 or more."""
+    """Total number of seats, 0 or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditEvent(EventCommand[outcomes.Edited]):
-    """Give an event new values, all of them or none.
+    """Change the given fields of an event, all or none.
 
-    Refused with ``CapacityBelowSold`` when more seats are taken already.
+    Also refused with ``CapacityBelowSold`` if more seats are already sold or held.
     """
 
     edits: Edits
@@ -143,8 +158,8 @@ class EditEvent(EventCommand[outcomes.Edited]):
 
 
 class ReleaseHolds(EventCommand[outcomes.HoldsReleased]):
-    """Release the expired holds of an event, as every command does first."""
+    """Release the expired holds of an event. Every other command also does this first."""
 
 
 Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
-"""All commands; ``rules.decide`` has a case for each."""
+"""Union of all commands; ``rules.decide`` has a case for each."""

@@ -1,4 +1,4 @@
-"""Executes a batch of commands in one transaction, and decides what a database failure means."""
+"""Executes a batch of commands in one transaction and translates database failures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -28,15 +28,18 @@ _codec = OutcomeCodec(REMEMBERED_OUTCOMES)
 
 
 def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
-    """Execute ``batch`` in one transaction and return what became of each command, in order.
+    """Execute ``batch`` in one transaction; return each command's outcome or refusal, in order.
 
     Raises:
-        Busy: the database could not be had in time; nothing was changed.
-        OutcomeUnknown: it was lost during COMMIT and could not be asked since.
+        Busy: the database was unavailable or too slow, or an idempotency record was pruned before
+            it could be read; nothing was changed.
+        OutcomeUnknown: the database failed while writing or committing, and the ledger could not
+            find out afterwards whether the transaction had committed.
+        RuntimeError: called inside a transaction.
     """
     marker = None
     committing = False
-    outermost = not connection.in_atomic_block  # A test may have one of its own around it.
+    outermost = not connection.in_atomic_block  # False only in tests that run in a transaction.
     try:
         with TRANSACTION_SECONDS.time(), transaction.atomic(durable=True):
             store = IdempotencyStore(_codec)
@@ -54,7 +57,7 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
             writer.flush()
     except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))
-        if not committing or not _took_effect(marker):
+        if not committing or not _has_committed(marker):
             raise Busy from error
     return outcomes
 
@@ -74,7 +77,7 @@ def _execute(state: State, store: IdempotencyStore, command: Command) -> Outcome
 
 
 class _Marker(NamedTuple):
-    """A row that is there if and only if its transaction committed, and the events it locked."""
+    """A row that exists only if its transaction committed, and the events locked by it."""
 
     table: type[Change | IdempotencyRecord]
     pk: UUID
@@ -89,11 +92,17 @@ def _marker(store: IdempotencyStore, state: State) -> _Marker | None:
     return None
 
 
-def _took_effect(marker: _Marker | None) -> bool:
-    """Return whether the transaction of ``marker``, its COMMIT unanswered, committed.
+def _has_committed(marker: _Marker | None) -> bool:
+    """Return whether the transaction of ``marker`` has committed, after a failed write or COMMIT.
 
-    Its server process may still be at it. It holds the events' locks until it has ended either
-    way, so whoever is granted one of them sees the truth.
+    If the connection was lost, its PostgreSQL process may still be running. That process holds the
+    events' locks until the transaction ends, so lock one of the events before reading the row.
+
+    Without a marker, return True: the batch released expired holds at most. If that was rolled
+    back, the next transaction releases them.
+
+    Raises:
+        OutcomeUnknown: the database could not be queried.
     """
     if marker is None:
         return True

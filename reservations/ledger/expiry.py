@@ -1,4 +1,4 @@
-"""Releases expired holds in one statement (docs/decisions/0008)."""
+"""Releases expired holds with a single statement (docs/decisions/0008)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +12,13 @@ from reservations.models import Change, Event, Reservation
 
 
 def release_expired_holds(events: Sequence[EventRow], now: datetime) -> list[EventRow]:
-    """Return ``events``, which are locked, with the seats of all holds that ended by ``now``.
+    """Release the holds of ``events`` that have expired by ``now``.
 
-    Writes the reservations and the changes, one version for each; the caller still has to write
-    the events.
+    The events must be locked. This writes the reservations and one change per hold, but not the
+    events, which the caller must write.
+
+    Returns:
+        All ``events`` with updated counters, in the same order.
     """
     holders = {event.id: event for event in events if event.held_seats}
     if not holders:

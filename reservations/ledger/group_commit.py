@@ -1,7 +1,7 @@
-"""Commands that arrive together share one transaction, see docs/architecture.md.
+"""Group commit: concurrent commands for an event share one transaction (docs/architecture.md).
 
-A hot event is one row. With a transaction for each command, every buyer waits for every other's
-round trips and fsync; with one for many, they wait together.
+All sales of an event lock the same row. With one transaction for each command, a buyer waits for
+the round trips and the fsync of every earlier buyer. Buyers that share a transaction wait once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,36 +23,39 @@ from reservations.models import Reservation
 
 log = structlog.get_logger(__name__)
 
-_SEVERAL = ""
-"""The queue of commands about several events or an unknown one; no slug is empty."""
+_SHARED_QUEUE = ""
+"""Key of the queue for commands without exactly one known event: bookings of several events,
+cancellations of bookings, unknown reservations. A slug is never empty."""
 
 
 def commit_together(command: Command) -> Outcome | Exception:
-    """Commit ``command`` together with those that arrive while another batch is under way.
+    """Execute ``command`` in one transaction with concurrent commands for the same event.
 
-    Returns its outcome, or what ``execute_batch`` raised for it.
+    Returns:
+        The command's outcome or refusal, or the exception raised by ``execute_batch``.
 
     Raises:
-        Busy: certainly nothing was changed.
-        OutcomeUnknown: who led was killed.
+        Busy: the command was not executed, because the queue was full, its batch did not begin in
+            time, or the database was unavailable before its batch began.
+        OutcomeUnknown: the leader of the batch was killed.
     """
     slugs = command.slugs
     if isinstance(command, ReservationCommand):
-        slugs = _events_of(command.reservation_id)
-    # Whoever leads takes a connection. The others need none while they wait, but may have one of
-    # what they read before.
+        slugs = _find_slugs(command.reservation_id)
+    # Return the connection of earlier queries of this request to the pool: only the leader of a
+    # batch needs one, and callers must not hold one while they wait.
     connection.close()
-    return _batcher.submit(slugs[0] if len(slugs) == 1 else _SEVERAL, command)
+    return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 
-def _events_of(reservation_id: UUID) -> tuple[str, ...]:
-    with _available():
+def _find_slugs(reservation_id: UUID) -> tuple[str, ...]:
+    with _busy_if_unavailable():
         reservations = Reservation.objects.filter(pk=reservation_id)
         return tuple(reservations.values_list("event__slug", flat=True))
 
 
 @contextmanager
-def _available() -> Iterator[None]:
+def _busy_if_unavailable() -> Iterator[None]:
     try:
         yield
     except UNAVAILABLE as error:
@@ -61,7 +64,7 @@ def _available() -> Iterator[None]:
 
 
 def _connect() -> None:
-    with _available():
+    with _busy_if_unavailable():
         connection.ensure_connection()
 
 
@@ -70,7 +73,7 @@ def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
     try:
         return execute_batch(batch)
     except (Busy, OutcomeUnknown) as refusal:
-        # Nobody's fault: to try one by one would only keep them all waiting for longer.
+        # No single command caused this, so executing them one by one would only take longer.
         return [type(refusal)() for _ in batch]
     except Exception as error:
         if len(batch) == 1:
@@ -81,13 +84,14 @@ def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
         connection.close()
 
 
-_batcher = Batcher(
+batcher = Batcher(
     _execute,
     prepare=_connect,
-    orphaned=OutcomeUnknown,
+    leader_killed_error=OutcomeUnknown,
     limits=Limits(
         settings.GROUP_COMMIT_MAX_BATCH,
         settings.GROUP_COMMIT_MAX_QUEUE,
         settings.GROUP_COMMIT_QUEUE_TIMEOUT,
     ),
 )
+"""The queues of commands: one per event slug, and ``_SHARED_QUEUE``."""

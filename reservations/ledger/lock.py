@@ -1,4 +1,4 @@
-"""The one lock of the project, and the clock that is read under it (docs/decisions/0001)."""
+"""Locks events, and reads the clock under the lock (docs/decisions/0001)."""
 
 from collections.abc import Collection
 from dataclasses import fields
@@ -17,13 +17,15 @@ from reservations.models import Event, is_slug
 def lock_events(
     *, slugs: Collection[str] = (), pks: Collection[int] = ()
 ) -> tuple[list[EventRow], datetime]:
-    """Lock the events named by ``slugs`` or ``pks`` until the transaction ends.
+    """Lock the events with these slugs or primary keys until the transaction ends.
 
-    Returns the events, and PostgreSQL's time as read under the lock. By it all holds are judged,
-    since the clocks of hosts differ. With nothing to lock it is ``datetime.min``.
+    Unknown slugs and primary keys are ignored. Only the returned columns are guaranteed to be
+    current: read everything else with a later statement.
 
-    Only the events' own columns are as fresh as the lock; read everything else by a statement of
-    its own afterwards.
+    Returns:
+        The events, in the order of their primary keys, and PostgreSQL's time, read after the locks
+        were granted. That time decides whether a hold has expired, because the clocks of hosts
+        differ. It is ``datetime.min`` if there is nothing to lock.
     """
     valid = [slug for slug in slugs if is_slug(slug)]
     if not valid and not pks:
@@ -40,17 +42,19 @@ def lock_events(
 
 @lru_cache(maxsize=256)
 def _lock_then_read_clock(slugs: int, pks: int) -> str:
-    """Return the statements that lock so many events; Django compiles them once for each number.
+    """Return the SQL that locks events by slug and by primary key, then reads the clock.
 
-    They are sent together and executed one after the other, so the clock is read under the lock.
-    Always in the order of the primary key, so that no two transactions can deadlock. NO KEY UPDATE
-    lets foreign keys to the events be checked meanwhile.
+    ``slugs`` and ``pks`` are the numbers of parameters of each kind. The result is cached, because
+    compiling the query is slow. The statements are sent in one message and executed in order, so
+    the clock is read under the lock. Events are locked in the order of their primary keys, so that
+    transactions cannot deadlock. ``NO KEY UPDATE`` does not block foreign key checks against the
+    events.
     """
-    # Values to compile with, all different: the ORM drops what is twice in an IN.
+    # Placeholder values. They must differ, because the ORM removes duplicates from an IN list.
     named = Q(slug__in=[str(each) for each in range(slugs)]) | Q(pk__in=range(pks))
     events = Event.objects.filter(named).select_for_update(no_key=True).order_by("pk")
     columns = [each.name for each in fields(EventRow)]
     select, parameters = events.values_list(*columns).query.sql_with_params()
     if parameters != (*map(str, range(slugs)), *range(pks)):
-        raise RuntimeError("Django takes the parameters of the lock in another order")
+        raise RuntimeError("Django compiled the parameters of the lock in an unexpected order")
     return ";".join([sql.AVOID_SEQUENTIAL_SCANS, select, sql.READ_CLOCK])

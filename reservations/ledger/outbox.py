@@ -1,4 +1,4 @@
-"""The e-mails that outcomes call for, queued in the transaction that brings them about."""
+"""Queues e-mails about bookings, in the transaction that makes or cancels them."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,9 @@ from procrastinate.types import JSONDict
 from reservations.errors import Refusal
 from reservations.ledger.outcomes import Booked, BookingCancelled, Outcome
 
-# By name, since the job's code is in a higher layer; and always on Django's connection, hence in
-# the ledger's transaction: while a worker runs, procrastinate's app has connections of its own.
+# The task is referenced by name, because its module is in a higher layer. The connector uses
+# Django's connection, so that jobs are queued in the ledger's transaction. The connector of
+# procrastinate's app would not: in a worker, it has its own connections.
 _mail = configure_task(
     name="reservations.jobs.mail.send_booking_mail",
     job_manager=JobManager(DjangoConnector()),
@@ -22,16 +23,18 @@ _mail = configure_task(
 
 
 def queue_mails(outcomes: Sequence[Outcome | Refusal]) -> None:
-    """Queue an e-mail for each booking that ``outcomes`` made or cancelled, in one statement.
+    """Queue an e-mail for each booking in ``outcomes`` that was made or cancelled.
 
-    None for a repeated outcome, or for a customer whose address was erased; if none is left, no
-    statement either. A job says which booking it is about, never who booked.
+    Replayed outcomes and bookings without an address are skipped. All jobs are inserted with one
+    statement; if there are none, no statement is executed. A job contains the booking's id, but not
+    the address.
 
     Raises:
-        DatabaseError: Django's, so that the ledger takes it like that of any other statement.
+        DatabaseError: procrastinate's database errors are re-raised as Django's, which the ledger
+            handles like those of its other statements.
     """
     mails: list[JSONDict] = [
-        {"booking_id": str(outcome.id), "kind": _kind(outcome)} for outcome in _due(outcomes)
+        {"booking_id": str(outcome.id), "kind": _kind(outcome)} for outcome in _to_notify(outcomes)
     ]
     if not mails:
         return
@@ -42,7 +45,7 @@ def queue_mails(outcomes: Sequence[Outcome | Refusal]) -> None:
             raise error.__cause__ or error from error
 
 
-def _due(outcomes: Sequence[Outcome | Refusal]) -> list[Booked | BookingCancelled]:
+def _to_notify(outcomes: Sequence[Outcome | Refusal]) -> list[Booked | BookingCancelled]:
     return [
         outcome
         for outcome in outcomes

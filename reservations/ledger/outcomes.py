@@ -1,6 +1,6 @@
-"""What the ledger answers when it did what it was asked.
+"""The results of accepted commands.
 
-Fields are named as those of the models, so that one serializer shows either.
+Fields have the same names as those of the models, so that a serializer can render either.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from reservations import errors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The outcome of a command."""
+    """Base class of outcomes."""
 
     replayed: bool = field(default=False, compare=False)
-    """Whether it is the outcome of an earlier command with the same idempotency key."""
+    """Whether this is the stored outcome of an earlier command with the same idempotency key."""
 
 
 def _stored_as(name: str) -> dict[str, str]:
-    """Return the metadata of a field that remembered outcomes have under another name."""
+    """Return metadata for a field that has another name in stored outcomes."""
     return {"stored_as": name}
 
 
@@ -57,7 +57,7 @@ class Cancelled(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class BookedItem:
-    """Seats of one event in a booking."""
+    """An item of a booking: seats of one event."""
 
     event_slug: str = field(metadata=_stored_as("event"))
     event_name: str
@@ -66,7 +66,7 @@ class BookedItem:
 
 @dataclass(frozen=True, slots=True)
 class BookingOutcome(Outcome):
-    """A booking after the command; ``items`` are in the order of the request."""
+    """Base class: the booking after the command, with its items in the order of the request."""
 
     id: UUID = field(metadata=_stored_as("booking_id"))
     customer_email: str
@@ -75,7 +75,7 @@ class BookingOutcome(Outcome):
 
     @property
     def total_tickets(self) -> int:
-        """Seats of all items."""
+        """The total number of seats of its items."""
         return sum(item.seats for item in self.items)
 
 
@@ -95,14 +95,14 @@ class BookingCancelled(BookingOutcome):
 
 @dataclass(frozen=True, slots=True)
 class Edited(Outcome):
-    """The event has its new values, and these seats."""
+    """The event has its new values; the seats are those after the edit."""
 
     total_seats: int
     available_seats: int
 
 
 class HoldsReleased(Outcome):
-    """No expired hold keeps seats of the event."""
+    """The event has no expired holds left."""
 
 
 REMEMBERED_OUTCOMES: Any = (
@@ -117,5 +117,5 @@ REMEMBERED_OUTCOMES: Any = (
     | errors.HoldExpired
     | errors.BookingAlreadyCancelled
 )
-"""What an idempotency key remembers. Any other refusal can change in a moment, so a repeated
-request is decided again."""
+"""The outcomes and refusals that are final and stored with an idempotency key. After any other
+refusal, a repeated request is decided again, because the reason may no longer apply."""

@@ -1,7 +1,8 @@
-"""The rules of selling: what a command comes to, or why it is refused.
+"""The business rules: whether a command is accepted in the current state, and what it changes.
 
-No database, no clock, no Django. ``execute_batch`` loads a ``State`` under the events' locks, asks
-``decide`` about one command after the other, and saves the rows that follow.
+Pure functions, without database, clock or Django. ``execute_batch`` loads a ``State`` under the
+events' locks, calls ``decide`` and ``State.evolve`` for each command in order, and saves the
+resulting rows.
 """
 
 from dataclasses import replace
@@ -18,7 +19,7 @@ Result = Decision | errors.Refusal
 def decide(  # noqa: C901, PLR0911 (a case for each command)
     state: State, command: commands.Command
 ) -> Result:
-    """Return what ``command`` does to ``state``, or why it is refused."""
+    """Return the outcome of ``command`` and the rows it changes, or its refusal."""
     match command:
         case commands.Reserve():
             return _reserve(state, command)
@@ -52,7 +53,7 @@ def _reserve(state: State, command: commands.Reserve) -> Result:
     expires_at = None
     if command.hold_seconds is not None:
         status, expires_at = "held", state.now + timedelta(seconds=command.hold_seconds)
-    made = ReservationRow(
+    reservation = ReservationRow(
         id=command.reservation_id,
         event_id=event.id,
         seats=command.seats,
@@ -61,8 +62,8 @@ def _reserve(state: State, command: commands.Reserve) -> Result:
         partner=command.partner,
         expires_at=expires_at,
     )
-    outcome = outcomes.Reserved(made.id, made.seats, status, expires_at)
-    return Decision(outcome, command.actor, (made,))
+    outcome = outcomes.Reserved(reservation.id, reservation.seats, status, expires_at)
+    return Decision(outcome, command.actor, (reservation,))
 
 
 def _confirm(state: State, command: commands.Confirm) -> Result:
@@ -96,18 +97,18 @@ def _cancel(state: State, command: commands.Cancel) -> Result:
 
 
 def _book(state: State, command: commands.Book) -> Result:
-    wanted = [(item, state.event(item.event)) for item in command.items]
-    for item, event in wanted:
+    requested = [(item, state.event(item.event)) for item in command.items]
+    for item, event in requested:
         if event is None:
             return errors.EventNotFound(item.event)
-    found = [(item, event) for item, event in wanted if event]
-    short = tuple(
+    found = [(item, event) for item, event in requested if event]
+    shortages = tuple(
         errors.Shortage(item.event, item.seats, event.available_seats)
         for item, event in found
         if item.seats > event.available_seats
     )
-    if short:
-        return errors.InsufficientSeats(short)
+    if shortages:
+        return errors.InsufficientSeats(shortages)
     items = tuple(
         ReservationRow(
             id=item.reservation_id,
@@ -126,7 +127,7 @@ def _book(state: State, command: commands.Book) -> Result:
         state.now,
         tuple(item.id for item in items),
     )
-    return _booked(outcomes.Booked, state, booking, items, command.actor)
+    return _booking_decision(outcomes.Booked, state, booking, items, command.actor)
 
 
 def _cancel_booking(state: State, command: commands.CancelBooking) -> Result:
@@ -137,23 +138,23 @@ def _cancel_booking(state: State, command: commands.CancelBooking) -> Result:
         return errors.BookingAlreadyCancelled()
     items = tuple(replace(state.reservations[pk], status="cancelled") for pk in booking.items)
     cancelled = replace(booking, status="cancelled")
-    return _booked(outcomes.BookingCancelled, state, cancelled, items, command.actor)
+    return _booking_decision(outcomes.BookingCancelled, state, cancelled, items, command.actor)
 
 
-def _booked(
-    outcome: type[outcomes.Booked | outcomes.BookingCancelled],
+def _booking_decision(
+    outcome_type: type[outcomes.Booked | outcomes.BookingCancelled],
     state: State,
     booking: BookingRow,
     items: tuple[ReservationRow, ...],
     actor: str,
 ) -> Decision:
     events = [state.events[item.event_id] for item in items]
-    shown = tuple(
+    booked_items = tuple(
         outcomes.BookedItem(event.slug, event.name, item.seats)
         for event, item in zip(events, items, strict=True)
     )
-    told = outcome(booking.id, booking.customer_email, booking.created_at, shown)
-    return Decision(told, actor, items, booking)
+    outcome = outcome_type(booking.id, booking.customer_email, booking.created_at, booked_items)
+    return Decision(outcome, actor, items, booking)
 
 
 def _edit_event(state: State, command: commands.EditEvent) -> Result:
@@ -169,7 +170,7 @@ def _edit_event(state: State, command: commands.EditEvent) -> Result:
 
 
 def _release_holds(state: State, command: commands.ReleaseHolds) -> Result:
-    # Those that had expired are released by now, as before every decision.
+    # ``UnitOfWork.load`` has already released the expired holds.
     if state.event(command.event) is None:
         return errors.EventNotFound(command.event)
     return Decision(outcomes.HoldsReleased())

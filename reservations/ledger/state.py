@@ -1,6 +1,6 @@
-"""The rows of a batch as immutable values, and how decisions evolve them.
+"""The rows that a batch reads and changes, as immutable values.
 
-No database, no clock, no Django. The fields of a row are columns of its model.
+Pure Python, without database, clock or Django. The fields of a row are columns of its model.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from reservations.ledger.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An ``Event``."""
+    """A row of ``Event``."""
 
     slug: str
     total_seats: int
@@ -34,7 +34,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class ReservationRow:
-    """A ``Reservation``."""
+    """A row of ``Reservation``."""
 
     id: UUID
     event_id: int
@@ -48,7 +48,10 @@ class ReservationRow:
 
 @dataclass(frozen=True, slots=True)
 class BookingRow:
-    """A ``Booking``; ``items``, no column, are its reservations in the order of the request."""
+    """A row of ``Booking``.
+
+    ``items`` is not a column: it has the ids of the reservations, in the order of the request.
+    """
 
     id: UUID
     customer_email: str
@@ -59,7 +62,7 @@ class BookingRow:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
-    """A ``Change``: the next version of an event. ``seats`` is signed: what became available."""
+    """A row of ``Change``; ``seats`` is the change of the event's available seats."""
 
     event_id: int
     version: int
@@ -74,7 +77,7 @@ class ChangeRow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An accepted command: its outcome, and the rows with their new values."""
+    """The result of an accepted command: its outcome and the rows with their new values."""
 
     outcome: Outcome
     actor: str = ""
@@ -84,7 +87,7 @@ class Decision:
 
 
 class State:
-    """All that a decision may depend on, the decisions before it included."""
+    """The rows that decisions are based on, including the effects of earlier decisions."""
 
     def __init__(self, events: Iterable[EventRow], now: datetime) -> None:
         self.events = {event.id: event for event in events}
@@ -95,11 +98,11 @@ class State:
         self._ids = {event.slug: event.id for event in self.events.values()}
 
     def event(self, slug: str) -> EventRow | None:
-        """Return the event with that slug, if there is one."""
+        """Return the event with this slug, or None."""
         return self.events.get(self._ids.get(slug, -1))
 
     def evolve(self, decision: Decision) -> None:
-        """Apply ``decision``: its rows, the counters that follow, and the event's history."""
+        """Apply ``decision``: store its rows, update the events' counters and add the changes."""
         for reservation in decision.reservations:
             self._evolve_reservation(reservation, decision.actor)
         if booking := decision.booking:
@@ -108,7 +111,7 @@ class State:
             self._edit_event(*decision.edited, decision.actor)
 
     def _evolve_reservation(self, after: ReservationRow, actor: str) -> None:
-        """Replace a reservation, and give its event the difference of their seats."""
+        """Replace a reservation and adjust the counters of its event by the difference."""
         before = self.reservations.get(after.id)
         if after == before:
             return
@@ -126,7 +129,7 @@ class State:
         )
 
     def _edit_event(self, event: EventRow, edits: Edits, actor: str) -> None:
-        """Give an event new details, a new capacity, or both, a version for each."""
+        """Change the details or the capacity of an event, or both, with a version for each."""
         details: dict[str, Any] = {
             name: value for name, value in edits.items() if name != "total_seats"
         }
@@ -147,7 +150,7 @@ class State:
         reservation_id: UUID | None = None,
         **columns: Any,
     ) -> EventRow:
-        """Give an event new values of ``columns``, its next version, and the change for it."""
+        """Set ``columns`` of an event, increment its version and add the change."""
         after = replace(event, version=event.version + 1, **columns)
         change = ChangeRow(
             event_id=event.id,
@@ -165,7 +168,7 @@ class State:
 
 
 def _counts(reservation: ReservationRow | None) -> tuple[int, int, int]:
-    """Return the seats that it takes, how many of them are held, and 1 if it is confirmed."""
+    """Return the seats it takes, the seats it holds, and 1 if it is confirmed (otherwise 0)."""
     match reservation:
         case ReservationRow(status="confirmed", seats=seats):
             return seats, 0, 1

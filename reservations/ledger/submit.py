@@ -1,4 +1,4 @@
-"""The ledger's entry points: one command, or a batch."""
+"""The entry points of the ledger, for one command and for several."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -19,40 +19,41 @@ _O = TypeVar("_O", bound=Outcome)
 
 
 def submit(command: CommandOf[_O]) -> _O:
-    """Carry out ``command`` and return its outcome, once it is committed.
+    """Execute ``command``, commit it, and return its outcome.
 
     Raises:
-        Refusal: the subclass says why; only ``OutcomeUnknown`` leaves open what happened.
-        RuntimeError: when called inside a transaction, whose end the ledger could not see.
+        Refusal: the command was refused, for the reason given by the subclass. It changed nothing;
+            after ``OutcomeUnknown``, it may have been executed.
+        RuntimeError: called inside a transaction; the ledger must commit its own.
     """
-    one = cast("Command", command)
+    concrete = cast("Command", command)
     try:
-        # In a transaction of the caller's own, ``execute_batch`` refuses the command.
+        # Inside a transaction of the caller, ``execute_batch`` raises RuntimeError.
         if settings.GROUP_COMMIT and not connection.in_atomic_block:
-            outcome = commit_together(one)
+            outcome = commit_together(concrete)
         else:
-            [outcome] = execute_batch([one])
+            [outcome] = execute_batch([concrete])
     except Refusal as refusal:
         outcome = refusal
     if isinstance(outcome, Outcome | Refusal):
-        _count(one, outcome)
+        _count(concrete, outcome)
     if isinstance(outcome, Exception):
         try:
             raise outcome
         finally:
-            del outcome  # else its traceback and this frame hold each other
+            del outcome  # breaks the reference cycle between its traceback and this frame
     return cast("_O", outcome)
 
 
 def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
-    """Carry out ``commands`` in one transaction; return what became of each, in their order.
+    """Execute ``commands`` in one transaction; return the outcome or refusal of each, in order.
 
-    One that is refused does not stop the others.
+    A refused command does not affect the others.
 
     Raises:
         Busy: nothing was changed.
-        OutcomeUnknown: it is open whether anything was.
-        RuntimeError: when called inside a transaction, whose end the ledger could not see.
+        OutcomeUnknown: it is not known whether the transaction has committed.
+        RuntimeError: called inside a transaction; the ledger must commit its own.
     """
     try:
         outcomes = execute_batch(commands)
@@ -66,8 +67,8 @@ def submit_batch(commands: Sequence[Command]) -> list[Outcome | Refusal]:
 
 
 def _count(command: Command, outcome: Outcome | Refusal) -> None:
-    told = "Replayed" if outcome.replayed else type(outcome).__name__
-    _counter(type(command).__name__, told).inc()
+    label = "Replayed" if outcome.replayed else type(outcome).__name__
+    _counter(type(command).__name__, label).inc()
 
 
 @cache
@@ -75,7 +76,8 @@ def _counter(command: str, outcome: str) -> Counter:
     return COMMANDS.labels(command, outcome)
 
 
-# From the start, since Prometheus cannot tell that a figure has risen which it has never seen.
+# Export these counters from the start: Prometheus cannot detect an increase in the first sample of
+# a time series.
 for _command in get_args(Command):
     for _outcome in (Busy, OutcomeUnknown):
         _counter(_command.__name__, _outcome.__name__)

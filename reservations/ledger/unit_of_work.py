@@ -1,7 +1,7 @@
-"""What one transaction reads and writes: events, reservations, bookings, changes.
+"""Reads and writes the rows of a transaction: events, reservations, bookings and changes.
 
-Few statements whatever the size of the batch: the lock, one read for each kind of row, and one or
-two writes for each table.
+The number of statements does not depend on the size of the batch: the lock, at most three reads,
+the release of expired holds, and at most two writes for each table.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -22,40 +22,40 @@ _BOOKING = [each.name for each in fields(BookingRow) if each.name != "items"]
 
 
 class UnitOfWork:
-    """The rows that a batch of commands is about, from the lock of their events to the write."""
+    """The rows of a batch of commands: locked and read by ``load``, written by ``save``."""
 
     def __init__(self, *, stored: State, state: State) -> None:
-        """Start from what is ``stored``, and from ``state``, which decisions evolve."""
+        """Initialise with ``stored``, the rows as read, and ``state``, which decisions modify."""
         self._stored = stored
         self.state = state
 
     @classmethod
     def load(cls, batch: Sequence[Command]) -> "UnitOfWork":
         """Lock the events of ``batch``, release their expired holds, then read the other rows."""
-        alone = {each.reservation_id for each in batch if isinstance(each, ReservationCommand)}
-        booked = {each.booking_id for each in batch if isinstance(each, CancelBooking)}
-        named = Reservation.objects.filter(Q(pk__in=alone) | Q(booking__in=booked)).order_by("pk")
-        # Without a lock: a reservation never changes its event, nor a booking its items.
-        known = list(named.values_list("event_id", "booking_id")) if alone or booked else []
+        pks = {each.reservation_id for each in batch if isinstance(each, ReservationCommand)}
+        bookings = {each.booking_id for each in batch if isinstance(each, CancelBooking)}
+        query = Reservation.objects.filter(Q(pk__in=pks) | Q(booking__in=bookings)).order_by("pk")
+        # No lock needed: the event of a reservation and the items of a booking never change.
+        found = list(query.values_list("event_id", "booking_id")) if pks or bookings else []
         locked, now = lock_events(
             slugs=dict.fromkeys(slug for command in batch for slug in command.slugs),
-            pks={event for event, _ in known},
+            pks={event for event, _ in found},
         )
         stored = State(locked, now)
         state = State(release_expired_holds(locked, now), now)
-        if known:
-            # Rows that were made since, perhaps of events that are not locked, stay out.
-            rows = named.filter(event__in=state.events).values_list(*_RESERVATION)
+        if found:
+            # Exclude rows created since the first query if their events are not locked.
+            rows = query.filter(event__in=state.events).values_list(*_RESERVATION)
             stored.reservations = {row[0]: ReservationRow(*row) for row in rows}
             stored.bookings = _bookings(
-                booked & {booking for _, booking in known}, stored.reservations.values()
+                bookings & {booking for _, booking in found}, stored.reservations.values()
             )
             state.reservations |= stored.reservations
             state.bookings |= stored.bookings
         return cls(stored=stored, state=state)
 
     def save(self, writer: BulkWriter) -> None:
-        """Hand ``writer`` the rows that were decided on, in the order of their foreign keys."""
+        """Add the new and modified rows to ``writer``, referenced tables first."""
         writer.upsert(Event, self.state.events, self._stored.events)
         writer.upsert(Booking, self.state.bookings, self._stored.bookings)
         writer.upsert(Reservation, self.state.reservations, self._stored.reservations)

@@ -19,13 +19,13 @@ class Migration(migrations.Migration):
             name='Event',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(db_index=False, help_text='Public id, never changed', max_length=100)),
+                ('slug', models.SlugField(db_index=False, help_text='Public id; cannot be changed', max_length=100)),
                 ('name', models.CharField(max_length=200)),
                 ('venue', models.CharField(blank=True, max_length=200, null=True)),
                 ('starts_at', models.DateTimeField(blank=True, null=True)),
                 ('total_seats', models.IntegerField()),
                 ('available_seats', models.IntegerField()),
-                ('reservation_count', models.IntegerField(default=0, help_text='Confirmed reservations')),
+                ('reservation_count', models.IntegerField(default=0, help_text='Number of confirmed reservations')),
                 ('version', models.BigIntegerField(default=0, help_text='Number of changes so far')),
             ],
             options={
@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
             name='Reservation',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('partner', models.CharField(help_text="The partner's own id, trimmed", max_length=100)),
+                ('partner', models.CharField(help_text="Id chosen by the partner", max_length=100)),
                 ('seats', models.IntegerField()),
                 ('status', models.CharField(choices=[('confirmed', 'Confirmed'), ('cancelled', 'Cancelled')], max_length=20)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('confirmed', 'Confirmed'), ('cancelled', 'Cancelled'), ('capacity', 'Capacity')], max_length=20)),
                 ('seats', models.IntegerField(help_text='Signed change of the available seats')),
                 ('available_seats', models.IntegerField(help_text='Available seats after the change')),
-                ('actor', models.CharField(help_text='Who asked for it', max_length=150)),
+                ('actor', models.CharField(help_text='Who or what caused the change', max_length=150)),
                 ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('event', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='reservations.event')),
                 ('reservation', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='changes', to='reservations.reservation')),

@@ -1,4 +1,4 @@
-"""Seed the event that a request means when it names none."""
+"""Create the default event, which is used for requests that name no event."""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -9,7 +9,7 @@ SEATS = 500
 
 
 def seed(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Make the event, unless it is there."""
+    """Create the event unless it exists."""
     apps.get_model("reservations", "Event").objects.get_or_create(
         slug=SLUG,
         defaults={"name": "Node.js Meet-up", "total_seats": SEATS, "available_seats": SEATS},
@@ -17,12 +17,12 @@ def seed(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 def remove_if_unsold(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Remove the event only while nothing has happened to it."""
+    """Delete the event if it has never changed."""
     apps.get_model("reservations", "Event").objects.filter(slug=SLUG, version=0).delete()
 
 
 class Migration(migrations.Migration):
-    """Data only."""
+    """A data migration."""
 
     dependencies = [("reservations", "0001_schema")]
     operations = [migrations.RunPython(seed, remove_if_unsold)]

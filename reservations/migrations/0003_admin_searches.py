@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='total_seats',
-            field=models.IntegerField(help_text='All there are, sold or not', validators=[django.core.validators.MinValueValidator(0)]),
+            field=models.IntegerField(help_text='All seats, sold or not', validators=[django.core.validators.MinValueValidator(0)]),
         ),
         migrations.AlterField(
             model_name='reservation',

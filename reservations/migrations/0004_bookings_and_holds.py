@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='Booking',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('customer_email', models.EmailField(blank=True, help_text='Gets the e-mails; erased on request', max_length=254)),
+                ('customer_email', models.EmailField(blank=True, help_text='Recipient of the e-mails; erased on request', max_length=254)),
                 ('status', models.CharField(choices=[('confirmed', 'Confirmed'), ('cancelled', 'Cancelled')], max_length=20)),
                 ('created_at', models.DateTimeField(editable=False)),
             ],
@@ -34,10 +34,10 @@ class Migration(migrations.Migration):
             name='IdempotencyRecord',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('scope', models.CharField(help_text='Within which a key is unique', max_length=100)),
-                ('key', models.CharField(help_text='As the client chose it', max_length=255)),
+                ('scope', models.CharField(help_text='Keys are unique within a scope', max_length=100)),
+                ('key', models.CharField(help_text='Chosen by the client', max_length=255)),
                 ('fingerprint', models.CharField(help_text='SHA-256 of the request, in hex', max_length=64)),
-                ('outcome', models.JSONField(help_text='What the ledger answered', null=True)),
+                ('outcome', models.JSONField(help_text='The stored outcome or refusal', null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
             options={
@@ -63,12 +63,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='event',
             name='held_seats',
-            field=models.IntegerField(db_default=0, default=0, help_text='Held, until confirmed or expired'),
+            field=models.IntegerField(db_default=0, default=0, help_text='Seats of holds that are not confirmed or released yet'),
         ),
         migrations.AddField(
             model_name='reservation',
             name='expires_at',
-            field=models.DateTimeField(editable=False, help_text='When a hold ends, or has ended', null=True),
+            field=models.DateTimeField(editable=False, help_text='When the hold expires or expired', null=True),
         ),
         migrations.AlterField(
             model_name='change',
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='reservation',
             name='partner',
-            field=models.CharField(blank=True, help_text="The partner's own id, trimmed; none in a booking", max_length=100),
+            field=models.CharField(blank=True, help_text="Id chosen by the partner; empty in a booking", max_length=100),
         ),
         migrations.AlterField(
             model_name='reservation',

@@ -1,4 +1,4 @@
-"""Refuse to forget bookings and holds: code from before them would sell their seats again."""
+"""Prevent the reversal of 0004 once bookings or holds exist; old code would resell their seats."""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -7,22 +7,22 @@ from django.db.migrations.exceptions import IrreversibleError
 
 
 def refuse_to_forget(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Let a database go back only if it has never had a booking or a hold.
+    """Allow the reversal only if there has never been a booking or a hold.
 
     Raises:
-        IrreversibleError: it has.
+        IrreversibleError: there are bookings, or changes that record a hold.
     """
     bookings = apps.get_model("reservations", "Booking").objects
     holds = apps.get_model("reservations", "Change").objects.filter(kind="held")
     if bookings.exists() or holds.exists():
         raise IrreversibleError(
-            "there are bookings or holds, of which the code before knows nothing: "
-            "restore a backup that was made before them"
+            "there are bookings or holds, which the previous version does not support: "
+            "restore a backup made before the upgrade"
         )
 
 
 class Migration(migrations.Migration):
-    """Data only; undone before all that it guards."""
+    """Guards 0004: a reversal of 0004 must first reverse this migration."""
 
     dependencies = [("reservations", "0004_bookings_and_holds")]
     operations = [migrations.RunPython(migrations.RunPython.noop, refuse_to_forget)]

@@ -1,4 +1,4 @@
-"""Remove what waits in the queue "upkeep", which is now called "maintenance"."""
+"""Delete the waiting jobs of the queue "upkeep", which was renamed to "maintenance"."""
 
 from django.apps.registry import Apps
 from django.db import migrations
@@ -6,14 +6,14 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
 def remove(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    """Remove the jobs: no worker looks into the old queue, and the clock brings new ones."""
+    """Delete the waiting jobs. No worker reads the old queue, and the jobs are periodic anyway."""
     jobs = apps.get_model("procrastinate", "ProcrastinateJob").objects
-    # What an old worker is doing, it removes itself.
+    # Jobs in progress are removed by the old worker that runs them.
     jobs.filter(queue_name="upkeep", status="todo").delete()
 
 
 class Migration(migrations.Migration):
-    """Data only."""
+    """A data migration."""
 
     dependencies = [
         ("reservations", "0005_no_way_back"),

@@ -1,4 +1,4 @@
-"""The tables: events, reservations, bookings, every change to an event, and remembered answers."""
+"""The models: events, reservations, bookings, changes to events, and idempotency records."""
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change

@@ -1,4 +1,4 @@
-"""What one customer booked at once, at one event or several."""
+"""A customer's booking of seats for one or more events."""
 
 from typing import ClassVar
 
@@ -9,9 +9,10 @@ from uuid_utils.compat import uuid7
 
 
 class Booking(models.Model):
-    """One reservation for each of its events, all confirmed together and cancelled together.
+    """A group of reservations, one for each event, confirmed and cancelled together.
 
-    Its items are ordered by their ids, which are made in the order of the request.
+    The ids of its items are created in the order of the request, so ordering by id restores that
+    order.
     """
 
     class Status(models.TextChoices):
@@ -20,7 +21,7 @@ class Booking(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     customer_email = models.EmailField(
-        max_length=254, blank=True, help_text="Gets the e-mails; erased on request"
+        max_length=254, blank=True, help_text="Recipient of the e-mails; erased on request"
     )
     status = models.CharField(max_length=20, choices=Status)
     created_at = models.DateTimeField(editable=False)
@@ -49,5 +50,5 @@ class Booking(models.Model):
 
     @property
     def total_tickets(self) -> int:
-        """Seats of all items."""
+        """The total number of seats of its items."""
         return sum(item.seats for item in self.items.all())

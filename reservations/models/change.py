@@ -1,4 +1,4 @@
-"""One row for every change to an event's numbers."""
+"""The history of an event: one row for each change."""
 
 from typing import ClassVar
 
@@ -12,10 +12,10 @@ from reservations.models.reservation import Reservation
 
 
 class Change(models.Model):
-    """One step in the history of an event: what changed, by how much, and by whom.
+    """A change to an event: its kind, the seats that it returned or took, and who made it.
 
-    ``(event, version)`` is unique and gap-free, so replaying an event's changes in order must
-    give its counters: ``manage.py verify_inventory`` does.
+    The versions of an event are unique and have no gaps. Replaying its changes in order must
+    result in its counters; ``manage.py verify_inventory`` checks that.
     """
 
     class Kind(models.TextChoices):
@@ -27,10 +27,10 @@ class Change(models.Model):
         CAPACITY = "capacity"
         EDITED = "edited"
 
-    # Made in Python, so that it can be looked for when a COMMIT got no answer.
+    # Created in Python, so that the row can be looked up if the response to COMMIT is lost.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # The unique constraint serves as the index of ``event``; only the audit asks for
-    # the changes of reservations, of a whole event at once.
+    # No indexes: the unique constraint covers ``event``, and only the audit looks up changes by
+    # reservation, for all reservations of an event together.
     event = models.ForeignKey(
         Event, on_delete=models.PROTECT, related_name="changes", db_index=False
     )
@@ -41,7 +41,7 @@ class Change(models.Model):
     reservation = models.ForeignKey(
         Reservation, on_delete=models.PROTECT, related_name="changes", null=True, db_index=False
     )
-    actor = models.CharField(max_length=150, help_text="Who asked for it")
+    actor = models.CharField(max_length=150, help_text="Who or what caused the change")
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

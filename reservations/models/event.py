@@ -1,4 +1,4 @@
-"""An event and its counters."""
+"""Events and their counters."""
 
 import re
 
@@ -10,35 +10,35 @@ from psycopg import errors as psycopg_errors
 from reservations.errors import EventExists
 
 DEFAULT_EVENT = "node-meetup-2025"
-"""Slug of the event that a request means when it names none; a data migration seeds it."""
+"""Slug of the event used for requests that name no event. A data migration creates the event."""
 
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
 
 def is_slug(text: str) -> bool:
-    """Return whether an event can be named ``text``.
+    """Return whether ``text`` is a valid event slug.
 
-    PostgreSQL refuses to compare some of the text that cannot: NUL bytes, lone surrogates.
+    Check this before a query by slug: psycopg raises an error for NUL bytes and lone surrogates.
     """
     return _SLUG.fullmatch(text) is not None
 
 
 class EventManager(models.Manager["Event"]):
-    """Creates events, and lets fixtures name one by its slug.
+    """Creates events, and lets fixtures refer to an event by its slug.
 
-    Only to refer to it: ``Event`` has no ``natural_key``, so that loading one that exists fails
-    on its slug instead of turning back its counters.
+    ``Event`` deliberately has no ``natural_key``: loading a fixture with an existing event fails on
+    the unique slug, instead of overwriting its counters.
     """
 
     def get_by_natural_key(self, slug: str) -> "Event":
-        """Return the event named ``slug``."""
+        """Return the event with this slug."""
         return self.get(slug=slug)
 
     def create_event(self, event: "Event") -> None:
-        """Store a new event with all its seats available: the opening balance of its history.
+        """Insert a new event with all seats available, the starting point of its history.
 
         Raises:
-            EventExists: its slug is taken.
+            EventExists: another event has the same slug.
         """
         event.available_seats = event.total_seats
         try:
@@ -51,24 +51,26 @@ class EventManager(models.Manager["Event"]):
 
 
 class Event(models.Model):
-    """Something with seats to sell.
+    """An event with seats for sale.
 
-    The counters are columns, so that a read costs the same after a million sales. Only
+    The counters are columns, so reading them costs the same after a million sales. Only
     ``reservations.ledger`` may change them.
     """
 
-    slug = models.SlugField(max_length=100, db_index=False, help_text="Public id, never changed")
+    slug = models.SlugField(
+        max_length=100, db_index=False, help_text="Public id; cannot be changed"
+    )
     name = models.CharField(max_length=200)
     venue = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 (null in the API)
     starts_at = models.DateTimeField(null=True, blank=True, help_text="UTC")
     total_seats = models.IntegerField(
-        validators=[MinValueValidator(0)], help_text="All there are, sold or not"
+        validators=[MinValueValidator(0)], help_text="All seats, sold or not"
     )
     available_seats = models.IntegerField(help_text="Neither held nor sold")
     held_seats = models.IntegerField(
-        default=0, db_default=0, help_text="Held, until confirmed or expired"
+        default=0, db_default=0, help_text="Seats of holds that are not confirmed or released yet"
     )
-    reservation_count = models.IntegerField(default=0, help_text="Confirmed reservations")
+    reservation_count = models.IntegerField(default=0, help_text="Number of confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
 
     objects = EventManager()
@@ -107,5 +109,5 @@ class Event(models.Model):
 
     @property
     def sold_seats(self) -> int:
-        """Seats that are neither available nor held."""
+        """The seats that are neither available nor held."""
         return self.total_seats - self.available_seats - self.held_seats

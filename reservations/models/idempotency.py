@@ -1,4 +1,4 @@
-"""What was answered to whom, for those who ask again."""
+"""Idempotency keys and the outcomes stored for them."""
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -7,17 +7,18 @@ from uuid_utils.compat import uuid7
 
 
 class IdempotencyRecord(models.Model):
-    """The outcome of the first command that carried a key, written in the same transaction.
+    """The outcome of the first command with an idempotency key.
 
-    Within its transaction a record without an outcome is a claim; none is ever committed.
+    It is written in the transaction of that command. Inside that transaction, a record without an
+    outcome is a claim to the key. Such a record is never committed.
     """
 
-    # Made in Python, so that it can be looked for when a COMMIT got no answer.
+    # Created in Python, so that the row can be looked up if the response to COMMIT is lost.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    scope = models.CharField(max_length=100, help_text="Within which a key is unique")
-    key = models.CharField(max_length=255, help_text="As the client chose it")
+    scope = models.CharField(max_length=100, help_text="Keys are unique within a scope")
+    key = models.CharField(max_length=255, help_text="Chosen by the client")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request, in hex")
-    outcome = models.JSONField(null=True, help_text="What the ledger answered")
+    outcome = models.JSONField(null=True, help_text="The stored outcome or refusal")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

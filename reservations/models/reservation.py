@@ -1,4 +1,4 @@
-"""Seats of one event, sold to or held for one partner or customer."""
+"""Reservations: seats of one event, held or sold."""
 
 from typing import ClassVar
 
@@ -13,10 +13,10 @@ from reservations.models.event import Event
 
 
 class Reservation(models.Model):
-    """Seats of one event: a partner's own, or an item of a customer's booking.
+    """Seats of one event, either for a partner or as an item of a customer's booking.
 
-    The primary key is the public id: a UUIDv7 (RFC 9562) made in Python, so that a command
-    knows it before its transaction begins, and that inserts append to the index.
+    The primary key is the public id. It is a UUIDv7 (RFC 9562), so that inserts append to the
+    index, and created in Python, so that a command has it before its transaction begins.
     """
 
     class Status(models.TextChoices):
@@ -33,20 +33,20 @@ class Reservation(models.Model):
         Booking, on_delete=models.PROTECT, related_name="items", null=True, db_index=False
     )
     partner = models.CharField(
-        max_length=100, blank=True, help_text="The partner's own id, trimmed; none in a booking"
+        max_length=100, blank=True, help_text="Id chosen by the partner; empty in a booking"
     )
     seats = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status)
-    # Now() is the time the INSERT began, hence after the event's lock was granted.
+    # The ledger stores the time that it reads under the event's lock instead of the default.
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(
-        null=True, editable=False, help_text="When a hold ends, or has ended"
+        null=True, editable=False, help_text="When the hold expires or expired"
     )
 
     class Meta:
         default_permissions = ("view",)
         permissions = (("cancel_reservation", "Can cancel reservations and return their seats"),)
-        # Each serves a search of the staff, newest first, over millions of rows.
+        # Indexes for the admin's searches and filters, expired holds, and the items of bookings.
         indexes = (
             models.Index(fields=["event", "-id"], name="reservation_event"),
             models.Index(
@@ -82,7 +82,7 @@ class Reservation(models.Model):
                 name="reservation_of_a_booking_is_no_hold",
             ),
         )
-        # Ids are time-ordered: this is "newest first", from the primary key.
+        # Newest first: ids are ordered by time.
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:
@@ -90,10 +90,10 @@ class Reservation(models.Model):
 
     @property
     def event_slug(self) -> str:
-        """The event's public id, under the name that the ledger's outcomes give it."""
+        """The event's slug, under the same name as in the ledger's outcomes."""
         return self.event.slug
 
     @property
     def event_name(self) -> str:
-        """The event's name, under the name that the ledger's outcomes give it."""
+        """The event's name, under the same name as in the ledger's outcomes."""
         return self.event.name

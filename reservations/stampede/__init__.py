@@ -1,4 +1,4 @@
-"""A ticket drop, rehearsed over HTTP: many buyers at once, and whether the books stayed true.
+"""A load test of one event over HTTP: many concurrent buyers, then a consistency check.
 
-It knows the API from outside only, so that it can be turned on any server that speaks it.
+The package uses only the HTTP API, so it can test any server that implements it.
 """

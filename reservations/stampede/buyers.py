@@ -1,6 +1,7 @@
-"""The buyers: threads that ask for seats, each on a connection of its own, until the time is over.
+"""Buyers: threads that request seats until they are stopped, each on its own connection.
 
-Threads and not gevent: manage.py has loaded Django and psycopg, and it is too late to patch them.
+They are threads rather than greenlets because manage.py has already imported Django and psycopg,
+which is too late for gevent to patch them.
 """
 
 import json
@@ -15,69 +16,78 @@ from http.client import HTTPConnection, HTTPResponse
 from threading import Event
 from typing import Any
 
-from reservations.stampede.api import LOST, Api, code_of, kind, parse
-from reservations.stampede.verdict import Sale
+from reservations.stampede.api import (
+    CONNECTION_ERRORS,
+    ApiClient,
+    describe_error,
+    error_code,
+    parse_json,
+)
+from reservations.stampede.consistency import Sale
 
-LONGEST_WAIT = 1.0
-"""Seconds that a buyer waits at most, whatever ``Retry-After`` says."""
-_AFTER_LOSS = 0.1
+MAX_RETRY_WAIT = 1.0
+"""The longest pause of a buyer in seconds, even if ``Retry-After`` asks for more."""
+_PAUSE_AFTER_CONNECTION_ERROR = 0.1
+_PROGRESS_INTERVAL = 0.1
 _HEADERS = {"Content-Type": "application/json"}
 _CREATED, _CONFLICT, _SERVER_ERROR, _UNAVAILABLE = 201, 409, 500, 503
 
 
-def _seconds() -> "array[float]":
+def _latencies() -> "array[float]":
     return array("d")
 
 
 @dataclass(slots=True)
-class Tally:
-    """What buyers were answered."""
+class LoadTotals:
+    """Counts and latencies of the requests that buyers have sent."""
 
     answers: Counter[str] = field(default_factory=Counter)
-    """By status and code, like ``409 not_enough_seats``."""
-    losses: Counter[str] = field(default_factory=Counter)
-    """Requests whose connection gave no answer, by what became of it."""
-    accepted: "array[float]" = field(default_factory=_seconds)
-    """Seconds that each 201 took."""
-    refused: "array[float]" = field(default_factory=_seconds)
-    """Seconds that each 409 took."""
+    """By status and code, for example ``409 not_enough_seats``."""
+    connection_errors: Counter[str] = field(default_factory=Counter)
+    """Requests whose connection failed before an answer arrived, by kind of error."""
+    accepted: "array[float]" = field(default_factory=_latencies)
+    """Seconds that each request answered by a 201 with a reservation took."""
+    refused: "array[float]" = field(default_factory=_latencies)
+    """Seconds that each request answered by a 409 took."""
     sales: list[Sale] = field(default_factory=list)
-    undecided: int = 0
-    """Answers that leave open whether seats were bought."""
+    uncertain: int = 0
+    """Answers that leave open whether seats were bought: a malformed 201, or a 5xx other than
+    ``busy``."""
 
     @property
     def unanswered(self) -> int:
         """Requests that may or may not have bought seats."""
-        return self.losses.total() + self.undecided
+        return self.connection_errors.total() + self.uncertain
 
-    def count(self, status: int, body: Any, seconds: float) -> None:
-        """Take note of an answer."""
-        code = code_of(body)
+    def record(self, status: int, body: Any, seconds: float) -> None:
+        """Record an answer and how long it took."""
+        code = error_code(body)
         self.answers[f"{status} {code}".rstrip()] += 1
-        sale = _sale(body) if status == _CREATED else None
+        sale = _parse_sale(body) if status == _CREATED else None
         if sale:
             self.accepted.append(seconds)
             self.sales.append(sale)
         elif status == _CONFLICT:
             self.refused.append(seconds)
+        # The code "busy" guarantees that nothing was reserved.
         elif status == _CREATED or (status >= _SERVER_ERROR and code != "busy"):
-            self.undecided += 1
+            self.uncertain += 1
 
 
-def add_up(tallies: Iterable[Tally]) -> Tally:
-    """Return one tally of them all."""
-    total = Tally()
-    for each in tallies:
-        total.answers += each.answers
-        total.losses += each.losses
-        total.accepted += each.accepted
-        total.refused += each.refused
-        total.sales += each.sales
-        total.undecided += each.undecided
-    return total
+def combine(totals: Iterable[LoadTotals]) -> LoadTotals:
+    """Return the sum of ``totals``."""
+    combined = LoadTotals()
+    for each in totals:
+        combined.answers += each.answers
+        combined.connection_errors += each.connection_errors
+        combined.accepted += each.accepted
+        combined.refused += each.refused
+        combined.sales += each.sales
+        combined.uncertain += each.uncertain
+    return combined
 
 
-def _sale(body: Any) -> Sale | None:
+def _parse_sale(body: Any) -> Sale | None:
     with suppress(KeyError, TypeError):
         if type(body["seats"]) is int:
             return Sale(str(body["reservationId"]), body["seats"])
@@ -85,65 +95,68 @@ def _sale(body: Any) -> Sale | None:
 
 
 class Buyer:
-    """A client that asks again as soon as it has an answer."""
+    """A client that sends its next request as soon as the previous one is answered.
 
-    def __init__(self, api: Api, partner: str, seats: int, over: Event) -> None:
-        self.tally = Tally()
+    After a 503 or a connection error, it pauses first.
+    """
+
+    def __init__(self, api: ApiClient, partner: str, seats: int, stop: Event) -> None:
+        self.totals = LoadTotals()
         self._api = api
-        self._over = over
+        self._stop = stop
         request = {"partnerId": partner, "seats": seats, "eventId": api.event}
         self._body = json.dumps(request).encode()
 
-    def buy(self) -> None:
-        """Ask for seats until the drop is over; the last request is waited for."""
+    def run(self) -> None:
+        """Request seats until ``stop`` is set, then wait for the request in progress."""
         with closing(self._api.connect()) as connection:
-            while not self._over.is_set():
-                if pause := self._ask(connection):
-                    self._over.wait(pause)
+            while not self._stop.is_set():
+                if pause := self._send(connection):
+                    self._stop.wait(pause)
 
-    def _ask(self, connection: HTTPConnection) -> float:
-        """Return for how many seconds not to ask again."""
-        begun = time.perf_counter()
+    def _send(self, connection: HTTPConnection) -> float:
+        """Send one request; return how many seconds to pause before the next."""
+        started = time.perf_counter()
         try:
             connection.request("POST", self._api.reservations, self._body, _HEADERS)
             answer = connection.getresponse()
             body = answer.read()
-        except LOST as error:
+        except CONNECTION_ERRORS as error:
             connection.close()
-            self.tally.losses[kind(error)] += 1
-            return _AFTER_LOSS
-        self.tally.count(answer.status, parse(body), time.perf_counter() - begun)
+            self.totals.connection_errors[describe_error(error)] += 1
+            return _PAUSE_AFTER_CONNECTION_ERROR
+        self.totals.record(answer.status, parse_json(body), time.perf_counter() - started)
         return _retry_after(answer) if answer.status == _UNAVAILABLE else 0
 
 
 def _retry_after(answer: HTTPResponse) -> float:
     text = answer.getheader("Retry-After") or ""
-    return min(int(text), LONGEST_WAIT) if text.isdecimal() else LONGEST_WAIT
+    return min(int(text), MAX_RETRY_WAIT) if text.isdecimal() else MAX_RETRY_WAIT
 
 
-def drop(
-    buyers: Sequence[Buyer], over: Event, seconds: float, watch: Callable[[float], None]
+def run_load(
+    buyers: Sequence[Buyer], stop: Event, seconds: float, on_progress: Callable[[float], None]
 ) -> float:
-    """Let all buyers loose, and return after how many seconds the last had an answer.
+    """Run all buyers concurrently; return the seconds until the last answer.
 
-    Ctrl-C ends it early.
+    Ctrl-C ends the load early.
 
     Args:
-        buyers: who shares ``over``.
-        over: set when nobody shall ask again.
-        seconds: how long they ask.
-        watch: is told every little while how many seconds have passed.
+        buyers: the clients; all of them watch ``stop``.
+        stop: set when the load ends, to make the buyers finish.
+        seconds: how long the buyers send requests.
+        on_progress: called about ten times per second with the elapsed seconds.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     running: list[Future[None]] = []
     with ThreadPoolExecutor(len(buyers)) as pool, suppress(KeyboardInterrupt):
         try:
-            running.extend(pool.submit(buyer.buy) for buyer in buyers)
-            while (passed := time.monotonic() - begun) < seconds:
-                watch(passed)
-                time.sleep(min(0.1, seconds - passed))
+            running.extend(pool.submit(buyer.run) for buyer in buyers)
+            while (elapsed := time.monotonic() - started) < seconds:
+                on_progress(elapsed)
+                time.sleep(min(_PROGRESS_INTERVAL, seconds - elapsed))
         finally:
-            over.set()
+            stop.set()
     for each in running:
         each.result()
-    return time.monotonic() - begun
+    return time.monotonic() - started

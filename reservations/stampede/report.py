@@ -1,40 +1,40 @@
-"""What a drop looks like: a bar while it runs, figures when it is over."""
+"""The output of a load test: a progress bar while it runs, and a report afterwards."""
 
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from reservations.stampede.buyers import Buyer, Tally
-from reservations.stampede.verdict import Evidence, oversold
+from reservations.stampede.buyers import Buyer, LoadTotals
+from reservations.stampede.consistency import Observations, oversold_seats
 
 _WIDTH = 30
-_MOST_VIOLATIONS = 20
+_MAX_VIOLATIONS = 20
 _PERCENTILES = (50, 90, 99, 100)
 
 
-class Bar:
-    """A line on a terminal that shows how far the drop is; nothing anywhere else."""
+class ProgressBar:
+    """One line on a terminal that shows progress; writes nothing to other streams."""
 
     def __init__(self, stream: TextIO, buyers: Sequence[Buyer], seconds: float) -> None:
         self._stream = stream
         self._buyers = buyers
         self._seconds = seconds
-        self._shown = stream.isatty()
+        self._visible = stream.isatty()
 
-    def show(self, passed: float) -> None:
-        """Draw the line for so many seconds after the start."""
-        if not self._shown:
+    def update(self, elapsed: float) -> None:
+        """Draw the bar for ``elapsed`` seconds since the start."""
+        if not self._visible:
             return
-        done = int(_WIDTH * passed / self._seconds)
-        accepted = sum(len(buyer.tally.accepted) for buyer in self._buyers)
-        refused = sum(len(buyer.tally.refused) for buyer in self._buyers)
+        done = int(_WIDTH * elapsed / self._seconds)
+        accepted = sum(len(buyer.totals.accepted) for buyer in self._buyers)
+        refused = sum(len(buyer.totals.refused) for buyer in self._buyers)
         self._write(
-            f"[{'#' * done:<{_WIDTH}}] {passed:.0f} of {self._seconds:g} s, "
+            f"[{'#' * done:<{_WIDTH}}] {elapsed:.0f} of {self._seconds:g} s, "
             f"{accepted:,} accepted, {refused:,} refused"
         )
 
-    def say(self, text: str) -> None:
-        """Show ``text`` in the place of the bar; nothing clears the line."""
-        if self._shown:
+    def replace(self, text: str) -> None:
+        """Show ``text`` instead of the bar; an empty text clears the line."""
+        if self._visible:
             self._write(text)
 
     def _write(self, text: str) -> None:
@@ -42,25 +42,25 @@ class Bar:
         self._stream.flush()
 
 
-def describe_load(tally: Tally, seconds: float) -> str:
-    """Return what the buyers met in so many seconds."""
-    return "\n".join(_load(tally, seconds))
+def describe_load(totals: LoadTotals, seconds: float) -> str:
+    """Return the counts, rates and latencies of a load that lasted ``seconds``."""
+    return "\n".join(_load_lines(totals, seconds))
 
 
-def _load(tally: Tally, seconds: float) -> Iterator[str]:
-    answered = tally.answers.total()
-    seats = sum(sale.seats for sale in tally.sales)
-    yield _row("requests", answered + tally.losses.total(), seconds)
-    yield f"{_row('accepted', len(tally.accepted), seconds)}   {seats:,} seats"
-    yield _row("refused", len(tally.refused), seconds)
-    yield _row("unanswered", tally.unanswered, None)
+def _load_lines(totals: LoadTotals, seconds: float) -> Iterator[str]:
+    answered = totals.answers.total()
+    seats = sum(sale.seats for sale in totals.sales)
+    yield _row("requests", answered + totals.connection_errors.total(), seconds)
+    yield f"{_row('accepted', len(totals.accepted), seconds)}   {seats:,} seats"
+    yield _row("refused", len(totals.refused), seconds)
+    yield _row("unanswered", totals.unanswered, None)
     yield ""
-    yield from _counts("answers", tally.answers)
-    yield from _counts("lost", tally.losses)
+    yield from _counts("answers", totals.answers)
+    yield from _counts("no answer", totals.connection_errors)
     yield ""
     yield "latency in ms       p50       p90       p99       max"
-    yield _latency("accepted", tally.accepted)
-    yield _latency("refused", tally.refused)
+    yield _latency("accepted", totals.accepted)
+    yield _latency("refused", totals.refused)
 
 
 def _row(name: str, count: int, seconds: float | None) -> str:
@@ -69,8 +69,8 @@ def _row(name: str, count: int, seconds: float | None) -> str:
 
 
 def _counts(name: str, counts: dict[str, int]) -> Iterator[str]:
-    for what, count in sorted(counts.items()):
-        yield f"{name:<12}{count:>10,}   {what}"
+    for label, count in sorted(counts.items()):
+        yield f"{name:<12}{count:>10,}   {label}"
         name = ""
 
 
@@ -81,29 +81,39 @@ def _latency(name: str, latencies: Sequence[float]) -> str:
 
 
 def _percentile(ordered: Sequence[float], percent: int) -> float:
-    """Return the least of the values that so many percent of them do not exceed."""
+    """Return the smallest value that at least ``percent`` percent of the values do not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
-def describe_verdict(evidence: Evidence, violations: Sequence[str], unanswered: int) -> str:
-    """Return the verdict with what it rests on."""
-    return "\n".join(_accuse(evidence, violations) if violations else _prove(evidence, unanswered))
+def describe_result(observations: Observations, violations: Sequence[str], unanswered: int) -> str:
+    """Return the result of the consistency check, with the numbers that support it."""
+    lines = (
+        _inconsistent(observations, violations)
+        if violations
+        else _consistent(observations, unanswered)
+    )
+    return "\n".join(lines)
 
 
-def _accuse(evidence: Evidence, violations: Sequence[str]) -> Iterator[str]:
-    yield f"NOT TRUE: {len(violations):,} violations, {oversold(evidence):,} oversold"
-    for violation in violations[:_MOST_VIOLATIONS]:
+def _inconsistent(observations: Observations, violations: Sequence[str]) -> Iterator[str]:
+    oversold = oversold_seats(observations)
+    yield f"INCONSISTENT: {len(violations):,} violations, {oversold:,} seats oversold"
+    for violation in violations[:_MAX_VIOLATIONS]:
         yield f"  {violation}"
-    if len(violations) > _MOST_VIOLATIONS:
-        yield f"  and {len(violations) - _MOST_VIOLATIONS:,} more"
+    if len(violations) > _MAX_VIOLATIONS:
+        yield f"  and {len(violations) - _MAX_VIOLATIONS:,} more"
 
 
-def _prove(evidence: Evidence, unanswered: int) -> Iterator[str]:
-    before, after, feed = evidence.before, evidence.after, evidence.feed
-    others = f"{len(feed) - len(evidence.sales):,} changes are not theirs"
+def _consistent(observations: Observations, unanswered: int) -> Iterator[str]:
+    before, after, feed = observations.before, observations.after, observations.feed
+    others = f"{len(feed) - len(observations.sales):,} other changes"
     if unanswered:
-        others += f", or of the {unanswered:,} requests without an answer"
-    yield f"0 oversold: {after.total - after.available:,} of {after.total:,} seats are taken"
-    yield f"  {before.available:,} were available before, {after.available:,} are now"
-    yield f"  {len(feed):,} changes since version {before.version:,}, gap-free and in order"
-    yield f"  {len(evidence.sales):,} reservations of these buyers, each there once; {others}"
+        others += f", some possibly from the {unanswered:,} unanswered requests"
+    taken = after.total - after.available
+    yield f"CONSISTENT: 0 seats oversold, {taken:,} of {after.total:,} seats taken"
+    yield f"  {before.available:,} seats available before, {after.available:,} after"
+    yield f"  {len(feed):,} changes since version {before.version:,}, in order and without gaps"
+    yield (
+        f"  {len(observations.sales):,} accepted reservations, each in the change feed once; "
+        f"{others}"
+    )

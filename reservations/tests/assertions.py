@@ -1,4 +1,4 @@
-"""Assertions about an event's numbers."""
+"""Assertions about the counters and the history of events."""
 
 from django.db.models import Sum
 
@@ -7,7 +7,7 @@ from reservations.models import Event
 
 
 def live_seats(event: Event) -> int:
-    """Seats of the event's held and confirmed reservations, counted row by row."""
+    """Return the seats of the event's held and confirmed reservations, summed from the rows."""
     live = event.reservations.filter(status__in=["held", "confirmed"])
     return live.aggregate(seats=Sum("seats"))["seats"] or 0
 
@@ -15,7 +15,7 @@ def live_seats(event: Event) -> int:
 def assert_inventory(
     event: Event, *, available: int, version: int, reservations: int, held: int = 0
 ) -> None:
-    """The event has these counters, and as many changes and live seats as they say."""
+    """Check the event's counters, and that its reservations and changes agree with them."""
     event.refresh_from_db()
     assert (
         event.available_seats,
@@ -28,5 +28,5 @@ def assert_inventory(
 
 
 def assert_no_drift() -> None:
-    """Replaying every event's history gives its figures. Needs a transaction of its own."""
+    """Check every event against its replayed history. Must not be called in a transaction."""
     assert [drifts for _, drifts in audit(Event.objects.all()) if drifts] == []

@@ -1,4 +1,4 @@
-"""Management commands, in this process."""
+"""Helpers that run management commands in this process."""
 
 from io import StringIO
 
@@ -6,14 +6,14 @@ from django.core.management import CommandError, call_command
 
 
 def output_of(command: str, *arguments: str) -> str:
-    """Run a command that must succeed, and return what it printed."""
+    """Run a command that must succeed; return its output."""
     out = StringIO()
     call_command(command, *arguments, stdout=out)
     return out.getvalue()
 
 
 def run_command(command: str, *arguments: str) -> tuple[int, str]:
-    """Run a command, and return its exit code and what it printed, its error included."""
+    """Run a command; return its exit code, and its output including the error message."""
     out = StringIO()
     try:
         call_command(command, *arguments, stdout=out)

@@ -1,4 +1,4 @@
-"""Fixtures shared by the app's tests."""
+"""Fixtures shared by the tests of the app."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,45 +15,46 @@ from reservations.tests.queued_jobs import clear_jobs
 @pytest.fixture
 def event(db: None) -> Event:
     """The default event, with 10 seats."""
-    Event.objects.filter(slug=DEFAULT_EVENT).delete()  # the migration's, if none has flushed it
+    # The migration creates one with 500 seats; a flush after a transactional test removes it.
+    Event.objects.filter(slug=DEFAULT_EVENT).delete()
     return EventFactory.create(slug=DEFAULT_EVENT, name="Node.js Meet-up")
 
 
 @pytest.fixture
 def client() -> APIClient:
-    """A program that calls the API."""
+    """A client of the API."""
     return APIClient()
 
 
 @pytest.fixture(params=["/reservations", "/api/reservations", "/api/demo/reservations"])
 def mount(request: pytest.FixtureRequest) -> str:
-    """Each place where the reservations family is mounted."""
+    """Each path at which the reservations API is mounted."""
     return str(request.param)
 
 
 @pytest.fixture(params=["", "/"], ids=["bare", "slash"])
 def slash(request: pytest.FixtureRequest) -> str:
-    """The end of a path: every route works with and without a slash."""
+    """The end of a path: every route works with and without a trailing slash."""
     return str(request.param)
 
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
-    """Threads, enough for all that a test runs at once."""
+    """A pool with enough threads for all concurrent calls of a test."""
     with ThreadPoolExecutor(32) as pool:
         yield pool
 
 
 @pytest.fixture
 def no_drift(transactional_db: None) -> Iterator[None]:
-    """Whatever the test did, every event's history gives its figures."""
+    """Check after the test that replaying every event's history yields its counters."""
     yield
     assert_no_drift()
 
 
 @pytest.fixture
 def no_jobs(transactional_db: None) -> Iterator[None]:
-    """An empty queue, before and afterwards."""
+    """Empty the job queue before and after the test."""
     clear_jobs()
     yield
     clear_jobs()

@@ -1,4 +1,8 @@
-"""Somebody else at the database, and waiting for what happens there."""
+"""Helpers that use the test database from other connections, or wait for what happens there.
+
+Tests may run in parallel, each process with its own database on one server, so every query about
+the server's activity is limited to the current database.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,24 +21,24 @@ T = TypeVar("T")
 
 
 @contextmanager
-def second_connection() -> Iterator[psycopg.Connection]:
-    """Somebody else at the same database."""
+def second_connection(*, autocommit: bool = False) -> Iterator[psycopg.Connection]:
+    """Open a second connection to the test database."""
     params = connection.get_connection_params()
-    with psycopg.connect(**params) as other:
+    with psycopg.connect(**params | {"autocommit": autocommit}) as other:
         yield other
 
 
 @contextmanager
 def locked(event: Event) -> Iterator[psycopg.Connection]:
-    """Hold the event's row, as a slow transaction would, on the connection that is given."""
+    """Lock the event's row, as a slow transaction does; yield the connection with the lock."""
     with second_connection() as other:
         other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
         yield other
 
 
 @contextmanager
-def setting(name: str, value: str) -> Iterator[None]:
-    """Change a setting of every database session that is used meanwhile."""
+def session_setting(name: str, value: str) -> Iterator[None]:
+    """Change a PostgreSQL setting for all Django connections used inside the block."""
     original = DatabaseWrapper.init_connection_state
 
     def init_connection_state(self: DatabaseWrapper) -> None:
@@ -43,40 +47,41 @@ def setting(name: str, value: str) -> Iterator[None]:
             cursor.execute(f"SET {name} = '{value}'")
 
     connection.close()
-    with patch.object(DatabaseWrapper, "init_connection_state", init_connection_state):
-        yield
-    connection.close()
-    connections[DEFAULT_DB_ALIAS].close_pool()  # type: ignore[attr-defined]
+    try:
+        with patch.object(DatabaseWrapper, "init_connection_state", init_connection_state):
+            yield
+    finally:
+        connection.close()
+        connections[DEFAULT_DB_ALIAS].close_pool()  # type: ignore[attr-defined]
 
 
-def verbs(queries: CaptureQueriesContext) -> list[list[str]]:
-    """Return the first word of each statement, grouped by round trip."""
-    return [[statement.split()[0] for statement in query["sql"].split(";")] for query in queries]
+def count_round_trips(call: Callable[[], object]) -> int:
+    """Run ``call`` and return how many queries Django logs for it on this thread's connection.
+
+    Statements that are sent together count as one.
+    """
+    with CaptureQueriesContext(connection) as queries:
+        call()
+    return len(queries)
 
 
-# What a transaction that sells sends; the last is Django's, and goes nowhere.
-SALE = [
-    ["BEGIN"],
-    ["SET", "SELECT", "SELECT"],  # the lock, the clock
-    ["UPDATE", "INSERT", "INSERT", "COMMIT"],
-    ["COMMIT"],
-]
+def wait_for_lock_waiters(count: int = 1) -> None:
+    """Wait until ``count`` sessions of this database wait for a lock."""
+    # In a transaction, pg_stat_activity would show the same snapshot every time.
+    with second_connection(autocommit=True) as other:
+
+        def enough_wait() -> bool:
+            [(waiters,)] = other.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchall()
+            return int(waiters) >= count
+
+        wait_until(enough_wait)
 
 
-def wait_for_a_waiter(waiters: int = 1) -> None:
-    """Return when so many transactions wait for a lock."""
-
-    def waiting() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            [(found,)] = cursor.fetchall()
-        return int(found) >= waiters
-
-    wait_until(waiting)
-
-
-def in_a_thread(call: Callable[[], T]) -> T:
-    """Call, and give up this thread's connection afterwards."""
+def run_and_disconnect(call: Callable[[], T]) -> T:
+    """Run ``call`` in a worker thread, then close this thread's database connection."""
     try:
         return call()
     finally:

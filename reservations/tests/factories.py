@@ -1,4 +1,4 @@
-"""Rows for tests. Seats are sold through the ledger, never by a factory."""
+"""Factories for test data. Seats are sold through the ledger, never by writing rows."""
 
 from datetime import timedelta
 from typing import Any
@@ -26,30 +26,30 @@ class EventFactory(DjangoModelFactory[Event]):
 def reservation_of(
     event: Event | str, seats: int = 1, *, partner: str = "abc-corp", **values: Any
 ) -> Reserve:
-    """Return the command to sell seats of ``event``, or of the event with that slug."""
+    """Return the command that reserves seats of ``event``, an event or its slug."""
     slug = event if isinstance(event, str) else event.slug
     return Reserve(event=slug, partner=partner, seats=seats, actor="test", **values)
 
 
 def reserve(event: Event, *, seats: int = 1, partner: str = "abc-corp") -> UUID:
-    """Sell seats of ``event`` and return the reservation's id."""
+    """Sell seats of ``event``; return the id of the reservation."""
     return submit(reservation_of(event, seats, partner=partner)).id
 
 
 def hold(event: Event, *, seats: int = 1, seconds: int = 60) -> UUID:
-    """Hold seats of ``event`` and return the reservation's id."""
+    """Hold seats of ``event``; return the id of the reservation."""
     return submit(reservation_of(event, seats, hold_seconds=seconds)).id
 
 
 def expire_hold(*reservation_ids: UUID) -> None:
-    """Let the time of holds be over, as if nobody had asked since."""
+    """Make holds expire, without releasing their seats yet."""
     held = Reservation.objects.filter(pk__in=reservation_ids, status="held")
     held.update(expires_at=Now() - timedelta(seconds=1))
 
 
-def booking_of(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> Book:
-    """Return the command to book one seat, or so many, of each event."""
-    items = [each if isinstance(each, tuple) else (each, 1) for each in wanted]
+def booking_of(*requested: Event | tuple[Event, int], email: str = "ada@example.com") -> Book:
+    """Return the command that books one seat, or the given number, of each event."""
+    items = [each if isinstance(each, tuple) else (each, 1) for each in requested]
     return Book(
         customer_email=email,
         items=tuple(BookingItem(event=event.slug, seats=seats) for event, seats in items),
@@ -57,6 +57,6 @@ def booking_of(*wanted: Event | tuple[Event, int], email: str = "ada@example.com
     )
 
 
-def book(*wanted: Event | tuple[Event, int], email: str = "ada@example.com") -> UUID:
-    """Book one seat, or so many, of each event and return the booking's id."""
-    return submit(booking_of(*wanted, email=email)).id
+def book(*requested: Event | tuple[Event, int], email: str = "ada@example.com") -> UUID:
+    """Book one seat, or the given number, of each event; return the id of the booking."""
+    return submit(booking_of(*requested, email=email)).id

@@ -1,4 +1,4 @@
-"""The queue of jobs, and a worker that empties it."""
+"""Helpers that read and change the job queue, or run its jobs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ EMAIL = "Ada.Lovelace@shop.example"
 
 
 def clear_jobs() -> None:
-    """Empty procrastinate's tables, which Django does not flush since it does not manage them."""
+    """Empty procrastinate's tables. Django does not flush them, since they are unmanaged."""
     with connection.cursor() as cursor:
         cursor.execute(
             "TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers,"
@@ -26,12 +26,12 @@ def clear_jobs() -> None:
 
 
 def jobs(queue: str = "mail") -> list[ProcrastinateJob]:
-    """Return the jobs of a queue, the oldest first."""
+    """Return the jobs of a queue, oldest first."""
     return list(ProcrastinateJob.objects.filter(queue_name=queue).order_by("pk"))
 
 
 def run_jobs(queue: str = "mail") -> None:
-    """Do the jobs of a queue that are due, as ``manage.py worker`` does."""
+    """Run the due jobs of a queue, as ``manage.py worker`` does."""
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
     with app.replace_connector(connector):
         app.run_worker(
@@ -44,13 +44,13 @@ def run_jobs(queue: str = "mail") -> None:
 
 
 def make_due() -> None:
-    """Let the jobs that wait for another try have it now."""
+    """Make all jobs due that are scheduled for later, such as retries."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL")
 
 
 def store_booking(event: Event, *, email: str = EMAIL, seats: int = 2, **values: Any) -> Booking:
-    """Store a booking, without selling the seats."""
+    """Store a booking without taking seats from the event."""
     booking = Booking.objects.create(
         customer_email=email, status="confirmed", created_at=datetime.now(UTC), **values
     )
@@ -59,7 +59,7 @@ def store_booking(event: Event, *, email: str = EMAIL, seats: int = 2, **values:
 
 
 def booked(booking: Booking) -> Booked:
-    """Return what the ledger answers when it made ``booking``."""
+    """Return the outcome with which the ledger created ``booking``."""
     items = tuple(
         BookedItem(each.event.slug, each.event.name, each.seats) for each in booking.items.all()
     )
@@ -67,6 +67,6 @@ def booked(booking: Booking) -> Booked:
 
 
 def queue(bookings: Sequence[Booking]) -> None:
-    """Queue the e-mail for each, as the ledger does."""
+    """Queue an e-mail for each booking, as the ledger does."""
     with transaction.atomic():
         queue_mails([booked(each) for each in bookings])

@@ -1,4 +1,4 @@
-"""A mail server on this machine that keeps what it gets, or misbehaves."""
+"""A local mail server that stores the messages it receives, or fails on request."""
 
 import socketserver
 import threading
@@ -8,13 +8,13 @@ from typing import Self, cast
 
 
 class MailServer:
-    """Speaks as much SMTP (RFC 5321) as it takes to be sent a message."""
+    """An SMTP server (RFC 5321) with just the commands needed to receive a message."""
 
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
         self.recipient_answer = "250 fine"
         self.hangs = threading.Event()
-        """While set, it takes messages and never answers."""
+        """While set, the server receives messages but never acknowledges them."""
         self._server = _Server(("127.0.0.1", 0), _Session)
         self._server.mails = self
         self.port: int = self._server.server_address[1]
@@ -43,11 +43,11 @@ class _Session(socketserver.StreamRequestHandler):
         try:
             self._answer("220 sink")
             while line := self.rfile.readline():
-                self._obey(line.decode().strip().upper())
+                self._handle_command(line.decode().strip().upper())
         except OSError:
-            pass  # It was killed.
+            pass  # The client was killed.
 
-    def _obey(self, command: str) -> None:
+    def _handle_command(self, command: str) -> None:
         verb = command[:4]
         if verb == "RCPT":
             self._answer(self._mails.recipient_answer)
@@ -66,7 +66,7 @@ class _Session(socketserver.StreamRequestHandler):
         message = message_from_bytes(b"".join(lines), policy=policy.default)
         self._mails.received.append(message)
         if self._mails.hangs.is_set():
-            self.rfile.read()  # until the other side gives up
+            self.rfile.read()  # returns when the client disconnects
         else:
             self._answer("250 fine")
 

@@ -1,4 +1,4 @@
-"""The fixtures load into a new database, and show no drift."""
+"""The demo fixture loads into a new database, and its events are consistent."""
 
 import pytest
 from django.core.management import call_command
@@ -11,7 +11,7 @@ from reservations.tests.factories import EventFactory, reserve
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_demo() -> None:
+def test_demo_fixture_loads_once_and_is_consistent() -> None:
     Event.objects.filter(slug=DEFAULT_EVENT).delete()
     default = EventFactory.create(slug=DEFAULT_EVENT)
     call_command("loaddata", "demo", verbosity=0)
@@ -19,8 +19,8 @@ def test_demo() -> None:
     assert Event.objects.count() == 5
     default.refresh_from_db()
     assert default.available_seats == 10
-    shown = set(Reservation.objects.values_list("status", flat=True))
-    assert shown == {"confirmed", "cancelled", "expired"}  # A hold would not last until it is seen.
+    statuses = set(Reservation.objects.values_list("status", flat=True))
+    assert statuses == {"confirmed", "cancelled", "expired"}  # A hold would expire too soon.
     assert set(Booking.objects.values_list("status", flat=True)) == {"confirmed", "cancelled"}
     assert {len(booking.items.all()) for booking in Booking.objects.all()} == {2, 3}
     kinds = set(Change.objects.values_list("kind", flat=True))

@@ -1,13 +1,15 @@
-"""SQL of our own: names that need quotes, and values that need care."""
+"""Hand-written SQL: quoted identifiers, escaped values, session settings, advisory locks."""
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from django.db import connection, models
 from django.test.utils import isolate_apps
 
 from reservations import sql
+from reservations.tests.database import second_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -15,11 +17,11 @@ COLUMNS = ("order", "Two words")
 
 
 @pytest.fixture
-def odd() -> Iterator[type[models.Model]]:
-    """A model whose table and columns are SQL's own words, or hold a space."""
+def quoted_model() -> Iterator[type[models.Model]]:
+    """A model whose table and columns have names that must be quoted in SQL."""
     with isolate_apps("reservations"):
 
-        class Odd(models.Model):  # noqa: DJ008 (nobody shows it)
+        class QuotedModel(models.Model):  # noqa: DJ008 (never displayed)
             key = models.IntegerField(primary_key=True, db_column="order")
             text = models.CharField(max_length=5, db_column="Two words")
 
@@ -28,24 +30,25 @@ def odd() -> Iterator[type[models.Model]]:
                 db_table = "select"
 
         with connection.schema_editor() as editor:
-            editor.create_model(Odd)
-        yield Odd
+            editor.create_model(QuotedModel)
+        yield QuotedModel
 
 
 def rows(*values: tuple[int, str]) -> list[str]:
     return [json.dumps([dict(zip(COLUMNS, each, strict=True)) for each in values])]
 
 
-def test_inserts_and_updates_quoted_columns(odd: type[models.Model]) -> None:
+def test_insert_and_update_quote_names_and_values(quoted_model: type[models.Model]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql.insert_from_json(odd, COLUMNS), rows((1, "one"), (2, "';--")))
-        cursor.execute(sql.update_from_json(odd, COLUMNS), rows((2, "%s")))
-    assert list(odd._default_manager.order_by("pk").values_list()) == [(1, "one"), (2, "%s")]
+        cursor.execute(sql.insert_from_json(quoted_model, COLUMNS), rows((1, "one"), (2, "';--")))
+        cursor.execute(sql.update_from_json(quoted_model, COLUMNS), rows((2, "%s")))
+    stored = quoted_model._default_manager.order_by("pk").values_list()
+    assert list(stored) == [(1, "one"), (2, "%s")]
 
 
-def test_refuses_a_text_that_is_too_long(odd: type[models.Model]) -> None:
+def test_insert_rejects_text_longer_than_the_column(quoted_model: type[models.Model]) -> None:
     with connection.cursor() as cursor, pytest.raises(Exception, match="value too long"):
-        cursor.execute(sql.insert_from_json(odd, COLUMNS), rows((1, "too long")))
+        cursor.execute(sql.insert_from_json(quoted_model, COLUMNS), rows((1, "too long")))
 
 
 def current(name: str) -> str:
@@ -55,7 +58,7 @@ def current(name: str) -> str:
     return str(value)
 
 
-def test_sets_and_resets_parameters_of_the_session() -> None:
+def test_session_settings_are_set_and_reset() -> None:
     before = current("lock_timeout")
     sql.set_for_session(lock_timeout="7s", statement_timeout=0)
     assert (current("lock_timeout"), current("statement_timeout")) == ("7s", "0")
@@ -64,9 +67,15 @@ def test_sets_and_resets_parameters_of_the_session() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_releases_the_advisory_lock_after_an_error() -> None:
-    with pytest.raises(ZeroDivisionError), sql.advisory_lock(77):
-        raise ZeroDivisionError
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 77")
-        assert cursor.fetchone() == (0,)
+def test_advisory_lock_is_released_after_an_error() -> None:
+    with second_connection() as other:
+
+        def is_free() -> bool:
+            [(taken,)] = other.execute("SELECT pg_try_advisory_xact_lock(77)").fetchall()
+            other.rollback()
+            return bool(taken)
+
+        with suppress(ZeroDivisionError), sql.advisory_lock(77):
+            assert not is_free()
+            raise ZeroDivisionError
+        assert is_free()

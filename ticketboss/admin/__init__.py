@@ -1,1 +1,1 @@
-"""What is not of the app in the admin: its theme, staff accounts, and the worker's jobs."""
+"""The project's part of the admin: theme, user accounts and jobs."""

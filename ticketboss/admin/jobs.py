@@ -1,8 +1,8 @@
-"""The worker's jobs in the admin."""
+"""Admin pages for the worker's jobs."""
 
 from typing import Any
 
-import procrastinate.contrib.django.admin  # noqa: F401 (registers what is replaced here)
+import procrastinate.contrib.django.admin  # noqa: F401 (registers the admin that is replaced here)
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,7 +20,7 @@ admin.site.unregister(ProcrastinateJob)
 
 
 class QueueFilter(DropdownFilter):
-    """The queues of the tasks there are; asking the jobs for theirs would read all of them."""
+    """Filters by queue; takes the choices from the tasks, to avoid scanning the table of jobs."""
 
     title = "queue"
     parameter_name = "queue"
@@ -28,30 +28,30 @@ class QueueFilter(DropdownFilter):
     def lookups(
         self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]
     ) -> list[tuple[str, str]]:
-        """Return the queues, by name."""
-        # As the worker does, to know its tasks.
+        """Return the names of all queues, sorted."""
+        # Import the modules that define tasks, as the worker does.
         app.perform_import_paths()  # type: ignore[no-untyped-call]
         return [(name, name) for name in sorted({task.queue for task in app.tasks.values()})]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]
     ) -> QuerySet[ProcrastinateJob] | None:
-        """Return the jobs of the queue."""
+        """Return the jobs of the selected queue, or None if no queue is selected."""
         return queryset.filter(queue_name=self.value()) if self.value() else None
 
 
-class EventInline(ReadOnlyInline[ProcrastinateEvent, ProcrastinateJob]):
-    """What happened to a job, in order."""
+class JobEventInline(ReadOnlyInline[ProcrastinateEvent, ProcrastinateJob]):
+    """A job's events, oldest first."""
 
     model = ProcrastinateEvent
-    verbose_name_plural = "what happened"
+    verbose_name_plural = "history"
     fields = readonly_fields = ("type", "at")
     ordering = ("id",)
 
 
 @admin.register(ProcrastinateJob)
 class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
-    """Jobs, newest first; those that failed can be tried again, nothing else."""
+    """Read-only list of jobs, newest first, with an action that retries failed ones."""
 
     list_display = ("id", "task_name", "state", "queue_name", "attempts", "scheduled_at")
     list_filter = (("status", ChoicesDropdownFilter), QueueFilter)
@@ -68,7 +68,7 @@ class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
         "lock",
         "queueing_lock",
     )
-    inlines = (EventInline,)
+    inlines = (JobEventInline,)
     actions = ("retry",)
 
     state = status_label(
@@ -83,29 +83,29 @@ class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
     )
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Return whether the action is for this user."""
+        """Return whether the user may run the retry action."""
         return request.user.has_perm("procrastinate.change_procrastinatejob")
 
     @admin.action(description="Retry", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
-        """Put failed jobs into their queues again."""
+        """Queue the selected failed jobs again; ignore jobs with any other status."""
         failed = list(queryset.filter(status=Status.FAILED.value))
-        retried = [job.pk for job in failed if self._retried(request, job)]
+        retried = [job.pk for job in failed if self._retry_job(request, job)]
         if retried:
             rows = self.model._default_manager.filter(pk__in=retried)
-            log_changes(request, rows, "Put into its queue again.")
-            text = f"{len(retried)} of {len(failed)} put into the queue again."
+            log_changes(request, rows, "Queued again.")
+            text = f"{len(retried)} of {len(failed)} failed jobs queued again."
             self.message_user(request, text, messages.SUCCESS)
         elif not failed:
-            self.message_user(request, "None of these has failed.", messages.WARNING)
+            self.message_user(request, "None of the selected jobs has failed.", messages.WARNING)
 
-    def _retried(self, request: HttpRequest, job: ProcrastinateJob) -> bool:
+    def _retry_job(self, request: HttpRequest, job: ProcrastinateJob) -> bool:
         try:
             with transaction.atomic():
                 app.job_manager.retry_job_by_id(job.pk, now())
         except ConnectorException:
-            # Somebody else was faster, or another job with its queueing lock waits already.
-            text = f"Job {job.pk} cannot be tried again."
+            # Another user was faster, or a job with the same queueing lock is already waiting.
+            text = f"Job {job.pk} cannot be retried."
             self.message_user(request, text, messages.WARNING)
             return False
         return True

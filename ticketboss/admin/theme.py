@@ -1,4 +1,4 @@
-"""How the admin looks: its name, its colours, its sidebar (https://unfoldadmin.com/docs/)."""
+"""The admin's appearance: name, colours and sidebar (https://unfoldadmin.com/docs/)."""
 
 from typing import Any
 
@@ -6,8 +6,14 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, Any]:
-    """Return an entry of the admin's sidebar, for those who may see the ``app_model``."""
+def _sidebar_item(title: str, icon: str, model: str) -> dict[str, Any]:
+    """Return a sidebar entry, shown to users who may view or change the model.
+
+    Args:
+        title: the text of the link.
+        icon: the name of a Material Symbols icon.
+        model: app label and model name, joined by an underscore.
+    """
     app, name = model.split("_")
     permissions = [f"{app}.view_{name}", f"{app}.change_{name}"]
     return {
@@ -21,7 +27,7 @@ def _page(title: str, icon: str, model: str) -> dict[str, Any]:
 UNFOLD = {
     "SITE_TITLE": "TicketBoss",
     "SITE_HEADER": "TicketBoss",
-    "SITE_SUBHEADER": "Box office",
+    "SITE_SUBHEADER": "Administration",
     "SITE_SYMBOL": "confirmation_number",
     "SITE_FAVICONS": [
         {
@@ -49,24 +55,26 @@ UNFOLD = {
     "SIDEBAR": {
         "navigation": [
             {
-                "title": "Box office",
+                "title": "Sales",
                 "items": [
-                    _page("Events", "event", "reservations_event"),
-                    _page("Reservations", "confirmation_number", "reservations_reservation"),
-                    _page("Bookings", "receipt_long", "reservations_booking"),
-                    _page("Changes", "history", "reservations_change"),
+                    _sidebar_item("Events", "event", "reservations_event"),
+                    _sidebar_item(
+                        "Reservations", "confirmation_number", "reservations_reservation"
+                    ),
+                    _sidebar_item("Bookings", "receipt_long", "reservations_booking"),
+                    _sidebar_item("Changes", "history", "reservations_change"),
                 ],
             },
             {
                 "title": "Staff",
                 "items": [
-                    _page("Users", "person", "auth_user"),
-                    _page("Groups", "group", "auth_group"),
+                    _sidebar_item("Users", "person", "auth_user"),
+                    _sidebar_item("Groups", "group", "auth_group"),
                 ],
             },
             {
                 "title": "System",
-                "items": [_page("Jobs", "schedule", "procrastinate_procrastinatejob")],
+                "items": [_sidebar_item("Jobs", "schedule", "procrastinate_procrastinatejob")],
             },
         ]
     },

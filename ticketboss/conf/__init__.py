@@ -1,1 +1,1 @@
-"""What the settings are made with."""
+"""Helpers for settings.py: logging configuration and validators."""

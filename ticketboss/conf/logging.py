@@ -8,7 +8,7 @@ import structlog
 from structlog.typing import Processor
 
 _SHARED: list[Processor] = [
-    # Brings in the request id, see ticketboss.middleware.request_log.
+    # Adds the request id that ticketboss.middleware.request_log binds.
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -17,21 +17,21 @@ _SHARED: list[Processor] = [
 
 
 def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
-    """Return a ``logging.config.dictConfig`` for all logs, those of the standard library too.
+    """Configure structlog, and return the ``logging.config.dictConfig`` for the standard library.
 
     Args:
-        level: least level that is shown, ``"INFO"`` for example.
-        readable: lines for a person rather than JSON objects.
+        level: the lowest level that is logged, for example ``"INFO"``.
+        readable: write human-readable lines instead of JSON objects.
     """
     if readable:
-        _log_through_the_standard_library()
+        _use_standard_library()
     else:
-        _log_straight(level)
+        _bypass_standard_library(level)
     final: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                # Not rich's, which prints the locals: passwords and keys among them.
+                # rich would print local variables, including passwords and keys.
                 exception_formatter=structlog.dev.plain_traceback,
             )
         ]
@@ -50,19 +50,19 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django and gunicorn give these handlers of their own unless told otherwise.
+            # By default Django and gunicorn attach their own handlers to these.
             "django": {"handlers": [], "propagate": True},
             "gunicorn.error": {"handlers": [], "propagate": True},
-            # The middleware tells of every request, with its id.
+            # RequestLogMiddleware logs every request, with its id.
             "gunicorn.access": {"handlers": [], "propagate": False},
             "django.request": {"level": "ERROR"},
-            # It tells of every job, and one begins every other second.
+            # At INFO it logs every job, and one starts every two seconds.
             "procrastinate": {"level": "WARNING"},
         },
     }
 
 
-def _log_through_the_standard_library() -> None:
+def _use_standard_library() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -74,8 +74,8 @@ def _log_through_the_standard_library() -> None:
     )
 
 
-def _log_straight(level: str) -> None:
-    """Write our own lines without the standard library, which would take longer than a view."""
+def _bypass_standard_library(level: str) -> None:
+    """Write our own log lines directly to stderr, several times faster than through ``logging``."""
     structlog.configure(
         processors=[
             *_SHARED,

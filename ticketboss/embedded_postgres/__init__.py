@@ -1,5 +1,6 @@
-"""A real PostgreSQL with nothing to install: for development, demo and tests.
+"""A PostgreSQL server for development, demos and tests that needs no installation or setup.
 
-``base`` is the database backend, ``cluster`` one server and its data, ``install`` where its
-programs, data and socket live and as whom it runs.
+``base`` is the Django database backend. ``cluster`` manages one server and its data. ``install``
+locates its programs, data and socket, and selects the user it runs as. ``backup`` backs up and
+restores the database.
 """

@@ -1,4 +1,4 @@
-"""Save the embedded database to a file, and bring it back."""
+"""Backup and restore of the embedded database."""
 
 import subprocess
 from pathlib import Path
@@ -9,23 +9,26 @@ from psycopg import sql
 from ticketboss.embedded_postgres.cluster import DATABASE, Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 
-_RESTORED = sql.Identifier(f"{DATABASE}_restored")
+_RESTORED_DATABASE = sql.Identifier(f"{DATABASE}_restored")
 
 
 def save(cluster: Cluster, target: Path) -> None:
-    """Write one consistent moment of the database to the new file ``target``.
+    """Write a consistent dump of the database to the new file ``target``.
+
+    Starts the server if it is not running.
 
     Raises:
-        EmbeddedPostgresError: the file is there already, or cannot be written.
+        EmbeddedPostgresError: the file already exists or cannot be written, or the server does not
+            start.
     """
     if target.exists():
-        raise EmbeddedPostgresError(f"{target} exists; name a new file")
+        raise EmbeddedPostgresError(f"{target} already exists; choose another file")
     cluster.start()
     unfinished = target.with_name(f"{target.name}.unfinished")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            unfinished.touch(mode=0o600)  # It holds the staff's password hashes.
+            unfinished.touch(mode=0o600)  # It contains password hashes.
             _run(cluster, "pg_dump", "--format=custom", "--file", unfinished, DATABASE)
             unfinished.rename(target)
         finally:
@@ -35,32 +38,35 @@ def save(cluster: Cluster, target: Path) -> None:
 
 
 def restore(cluster: Cluster, source: Path) -> None:
-    """Replace the database by the one that ``save`` wrote to ``source``.
+    """Replace the database with the dump that ``save`` wrote to ``source``.
 
-    The backup is first restored beside the database; only when that is complete does it take
-    the database's place.
+    Restores into a second database, which replaces the current one only once it is complete.
+    Starts the server if it is not running.
 
     Raises:
-        EmbeddedPostgresError: the file is no backup, or somebody is connected.
+        EmbeddedPostgresError: the file is not a valid dump, other clients are connected, or the
+            server does not start.
     """
     if not source.is_file():
-        raise EmbeddedPostgresError(f"{source} is not a file; name one that backup wrote")
+        raise EmbeddedPostgresError(f"{source} is not a file; choose a file written by backup")
     cluster.start()
     try:
         _restore(cluster, source)
     except psycopg.errors.ObjectInUse as error:
         raise EmbeddedPostgresError(
-            "the database is in use; stop what is connected to it, then restore again"
+            "the database is in use; stop all clients connected to it, then restore again"
         ) from error
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
-        raise EmbeddedPostgresError(f"the embedded PostgreSQL refuses: {reason}") from error
+        raise EmbeddedPostgresError(
+            f"the embedded PostgreSQL reported an error: {reason}"
+        ) from error
 
 
 def _restore(cluster: Cluster, source: Path) -> None:
     with cluster.connect() as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(_RESTORED))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(_RESTORED))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(_RESTORED_DATABASE))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(_RESTORED_DATABASE))
         try:
             _run(
                 cluster,
@@ -69,7 +75,7 @@ def _restore(cluster: Cluster, source: Path) -> None:
             )
             _replace(connection)
         finally:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(_RESTORED))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(_RESTORED_DATABASE))
 
 
 def _replace(connection: psycopg.Connection) -> None:
@@ -78,7 +84,7 @@ def _replace(connection: psycopg.Connection) -> None:
     connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(former))
     with connection.transaction():
         connection.execute(rename.format(current, former))
-        connection.execute(rename.format(_RESTORED, current))
+        connection.execute(rename.format(_RESTORED_DATABASE, current))
     connection.execute(sql.SQL("DROP DATABASE {}").format(former))
 
 

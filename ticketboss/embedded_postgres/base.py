@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, on a server that starts when it is first needed."""
+"""Django's PostgreSQL backend with an embedded server that starts on the first connection."""
 
 from typing import Any
 
@@ -16,37 +16,37 @@ def _start() -> None:
     try:
         cluster.start()
     except EmbeddedPostgresError as error:
-        # What the callers, psycopg's pool and Django, take for "no database".
+        # psycopg's pool and Django treat this as "database unavailable".
         raise psycopg.OperationalError(str(error)) from error
 
 
-class RevivingConnection(psycopg.Connection[Any]):
-    """A connection that starts the server again when it finds it dead."""
+class RestartingConnection(psycopg.Connection[Any]):
+    """A connection that starts the server if connecting fails."""
 
     @classmethod
     def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
-        """Connect, after starting the server if need be."""
+        """Connect; if that fails, start the server and connect again."""
         try:
             return super().connect(conninfo, **kwargs)
         except psycopg.OperationalError:
-            _start()  # Or wait until another process has.
+            _start()  # Or wait until another process has started it.
         return super().connect(conninfo, **kwargs)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """``ENGINE = "ticketboss.embedded_postgres"``: no host, user or password to configure."""
+    """The backend ``ticketboss.embedded_postgres``; needs no host, user or password."""
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
         if pool := self.settings_dict["OPTIONS"].get("pool"):
-            pool["connection_class"] = RevivingConnection
+            pool["connection_class"] = RestartingConnection
 
     def get_connection_params(self) -> dict[str, Any]:
-        """Name the embedded server."""
+        """Return the connection parameters of the embedded server."""
         return super().get_connection_params() | cluster.connection_params()
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect; the first time in a process, see that the server runs."""
+        """Connect; unless the pool is open, start the server first."""
         if self.pool is None or self.pool.closed:
             _start()
         return super().get_new_connection(conn_params)

@@ -22,13 +22,16 @@ DATABASE = "ticketboss"
 MAINTENANCE_DATABASE = "postgres"
 _START_SECONDS = 60
 _CONNECT_SECONDS = 5
-# After a kill -9 the old pid can look alive for a moment (a zombie, or reused), and the old
-# server's processes keep its memory until they notice.
-_PASSING = ('lock file "postmaster.pid" already exists', "pre-existing shared memory block")
+# Errors that disappear after a retry. After a kill -9, the old pid can look alive for a moment (a
+# zombie, or reused), and the old server's processes keep its shared memory until they exit.
+_TRANSIENT_ERRORS = (
+    'lock file "postmaster.pid" already exists',
+    "pre-existing shared memory block",
+)
 
 
-def _is_alone(connection: psycopg.Connection) -> bool:
-    """Return whether nobody else is connected."""
+def _is_only_client(connection: psycopg.Connection) -> bool:
+    """Return whether no other client is connected."""
     for _ in range(10):
         others = connection.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -36,31 +39,31 @@ def _is_alone(connection: psycopg.Connection) -> bool:
         ).fetchone()
         if others == (0,):
             return True
-        time.sleep(0.05)  # A session that was just closed is listed for a moment.
+        time.sleep(0.05)  # A session that was just closed is still listed briefly.
     return False
 
 
 class Cluster:
-    """The server whose data lives under ``home``; nothing runs before ``start``."""
+    """A server whose data is under ``home``. Creating an instance starts nothing."""
 
     def __init__(self, home: Path) -> None:
-        self._wanted_home = home
+        self._requested_home = home
 
     @cached_property
     def install(self) -> Install:
-        """Where everything is.
+        """The server's programs, folders and user.
 
         Raises:
-            EmbeddedPostgresError: there is no PostgreSQL on this machine.
+            EmbeddedPostgresError: PostgreSQL is not installed, or root has no user to run it as.
         """
-        return find_install(self._wanted_home)
+        return find_install(self._requested_home)
 
     def connection_params(self) -> dict[str, Any]:
-        """Return what libpq needs to find the server, but for the database's name."""
+        """Return libpq's connection parameters, without the database name."""
         return {"host": str(self.install.socket_folder), "port": 5432, "user": ROLE}
 
     def connect(self, database: str = MAINTENANCE_DATABASE) -> psycopg.Connection:
-        """Return a new connection in autocommit mode to the running server."""
+        """Return a new connection in autocommit mode. The server must be running."""
         return psycopg.connect(
             **self.connection_params(),
             dbname=database,
@@ -69,31 +72,36 @@ class Cluster:
         )
 
     def is_running(self) -> bool:
-        """Return whether there is a server, be it one that refuses connections just now."""
+        """Return whether the server is running, even if it currently rejects connections."""
         return self._ping() in {Ping.OK, Ping.REJECT}
 
     def start(self) -> bool:
-        """Make sure that the server runs and has its database; return whether this started it.
+        """Start the server unless it is running; return whether this call started it.
 
-        Safe to call from several processes at once. Makes the data directory if there is none.
+        Creates the data directory and the database if they do not exist. Safe to call from several
+        processes concurrently.
 
         Raises:
-            EmbeddedPostgresError: it could not be started; the text says why.
+            EmbeddedPostgresError: the server cannot be started; the message gives the reason.
         """
         if self._is_ready():
             return False
         with self._locked():
             started = not self.is_running()
             if started:
-                self._make_data()
+                self._create_data()
                 self.install.make_folder(self.install.socket_folder)
                 self._start_server()
-            # Whoever started it may have been stopped before this.
-            self._make_database()
+            # A process that started the server may have been killed before it created the database.
+            self._create_database()
         return started
 
     def stop(self) -> bool:
-        """Stop the server; return whether it ran."""
+        """Stop the server and wait; return whether it was running.
+
+        Raises:
+            EmbeddedPostgresError: the server cannot be stopped.
+        """
         if not self.is_running():
             return False
         with self._locked():
@@ -101,11 +109,11 @@ class Cluster:
         return True
 
     def stop_if_unused(self) -> bool:
-        """Stop the server unless somebody is connected to it; return whether it was stopped."""
+        """Stop the server unless another client is connected; return whether it was stopped."""
         try:
-            self._wait_until_it_answers()
+            self._wait_for_startup()
             with self.connect() as connection:
-                unused = _is_alone(connection)
+                unused = _is_only_client(connection)
         except psycopg.OperationalError:
             return False
         return unused and self.stop()
@@ -121,8 +129,8 @@ class Cluster:
             return False
         return True
 
-    def _wait_until_it_answers(self) -> None:
-        """Wait while the server starts up or recovers from a crash."""
+    def _wait_for_startup(self) -> None:
+        """Wait up to a minute while the server starts up or recovers from a crash."""
         deadline = time.monotonic() + _START_SECONDS
         while self._ping() == Ping.REJECT and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -132,17 +140,17 @@ class Cluster:
         try:
             self.install.make_folder(self.install.home)
             with (self.install.home / "lock").open("w") as lock:
-                _take(lock)
+                _acquire(lock)
                 yield
         except OSError as error:
             raise EmbeddedPostgresError(
-                f"the database's folder {self.install.home} cannot be used: {error.strerror}"
+                f"the database folder {self.install.home} cannot be used: {error.strerror}"
             ) from error
 
-    def _make_data(self) -> None:
+    def _create_data(self) -> None:
         if self.install.data.exists():
             return
-        # Renamed only when complete, so that an interrupted initdb leaves nothing half made.
+        # Rename only when complete, so that an interrupted initdb leaves no partial data directory.
         scratch = self.install.home / "data.new"
         shutil.rmtree(scratch, ignore_errors=True)
         self._run(
@@ -156,7 +164,7 @@ class Cluster:
         (self.install.data / "postgresql.auto.conf").write_text(self._configuration())
         deadline = time.monotonic() + _START_SECONDS
         if self.install.log.exists():
-            # What the last server said before its end may still be wanted.
+            # Keep the previous log: it may explain why the server stopped.
             self.install.log.replace(self.install.log.with_suffix(".log.old"))
         while True:
             self.install.log.unlink(missing_ok=True)
@@ -167,17 +175,20 @@ class Cluster:
                     *("-w", "-t", str(_START_SECONDS)),
                 )
             except EmbeddedPostgresError as error:
-                reason = self._last_words() or str(error)
-                if time.monotonic() > deadline or not any(text in reason for text in _PASSING):
+                reason = self._read_fatal_error() or str(error)
+                if time.monotonic() > deadline or not any(
+                    text in reason for text in _TRANSIENT_ERRORS
+                ):
                     raise EmbeddedPostgresError(
-                        f"PostgreSQL did not start: {reason}; its log is {self.install.log}"
+                        f"PostgreSQL did not start: {reason}; see {self.install.log}"
                     ) from error
                 time.sleep(0.2)
             else:
                 return
 
     def _configuration(self) -> str:
-        # A name in double quotes may hold any character; a quote inside is doubled, twice.
+        # Double quotes allow any character in the path. A double quote is doubled for the list of
+        # directories, a single quote for the configuration file.
         folder = str(self.install.socket_folder).replace('"', '""').replace("'", "''")
         return (
             "# Written by ticketboss.embedded_postgres at every start.\n"
@@ -187,8 +198,8 @@ class Cluster:
             "port = 5432\n"
         )
 
-    def _make_database(self) -> None:
-        self._wait_until_it_answers()
+    def _create_database(self) -> None:
+        self._wait_for_startup()
         name = sql.Identifier(DATABASE)
         try:
             with self.connect() as connection:
@@ -198,10 +209,12 @@ class Cluster:
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         except psycopg.Error as error:
             reason = " ".join(str(error).split())
-            raise EmbeddedPostgresError(f"the embedded PostgreSQL refuses: {reason}") from error
+            raise EmbeddedPostgresError(
+                f"the embedded PostgreSQL reported an error: {reason}"
+            ) from error
 
-    def _last_words(self) -> str:
-        """Return the line of the server's log that says why it gave up."""
+    def _read_fatal_error(self) -> str:
+        """Return the last fatal error in the server's log, or an empty string."""
         if not self.install.log.exists():
             return ""
         lines = self.install.log.read_text(errors="replace").splitlines()
@@ -209,27 +222,41 @@ class Cluster:
         return fatal[-1].partition(":  ")[2] if fatal else ""
 
     def _run(self, program: str, *arguments: object) -> None:
-        # The server keeps the output of pg_ctl open, so that a pipe would never end.
+        # Not a pipe: the server keeps the output of pg_ctl open, so reading would never end.
         with (self.install.home / "command.log").open("w+") as output:
             try:
-                subprocess.run(
+                process = subprocess.Popen(
                     [self.install.bin / program, *map(str, arguments)],
-                    check=True,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    # pg_ctl hands its paths to a shell, so they are relative and harmless.
+                    # pg_ctl passes paths to a shell, so pass only simple relative paths.
                     cwd=self.install.home,
                     **self.install.run_as(),
                 )
-            except (subprocess.CalledProcessError, OSError) as error:
+                code = _wait_even_if_interrupted(process)
+            except OSError as error:
+                raise EmbeddedPostgresError(f"{program} failed: {error}") from error
+            if code:
                 output.seek(0)
-                said = " ".join(output.read().split())
-                raise EmbeddedPostgresError(f"{program} failed: {said or error}") from error
+                reason = " ".join(output.read().split()) or f"exit code {code}"
+                raise EmbeddedPostgresError(f"{program} failed: {reason}")
 
 
-def _take(lock: IO[str]) -> None:
-    # Not by a call that blocks: the holder may be a greenlet of this very process.
+def _wait_even_if_interrupted(process: subprocess.Popen[bytes]) -> int:
+    """Wait for ``process`` and return its exit code; on an interrupt, wait before raising it.
+
+    Even if pg_ctl is killed, the server starts, and it cannot be stopped until it is up.
+    """
+    try:
+        return process.wait()
+    except BaseException:
+        process.wait()
+        raise
+
+
+def _acquire(lock: IO[str]) -> None:
+    # Poll instead of blocking: the holder may be another greenlet in this process.
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

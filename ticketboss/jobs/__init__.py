@@ -1,1 +1,1 @@
-"""The worker that runs the app's jobs, and procrastinate as an app."""
+"""The job worker, and the app config of procrastinate."""

@@ -1,9 +1,9 @@
-"""Procrastinate as an app of this project."""
+"""App config of procrastinate."""
 
 from procrastinate.contrib.django.apps import ProcrastinateConfig
 
 
 class JobsConfig(ProcrastinateConfig):
-    """Procrastinate, under a name that staff understand."""
+    """Procrastinate, shown as "Jobs" in the admin."""
 
     verbose_name = "Jobs"

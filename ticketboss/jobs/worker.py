@@ -1,4 +1,4 @@
-"""What ``manage.py worker`` runs: all jobs, until it is told to stop."""
+"""The job worker that ``manage.py worker`` runs."""
 
 import asyncio
 import logging
@@ -16,49 +16,51 @@ from procrastinate.contrib.django import app, connector_params
 from procrastinate.exceptions import ConnectorException
 
 from reservations.jobs.mail import MailDelayed, MailRefused
-from ticketboss.serving.supervisor import STOPPING
+from ticketboss.serving.supervisor import STOP_SIGNALS
 
 log = structlog.get_logger(__name__)
 
-# With the database's own, a stop stays under 10 s, as that of gunicorn does.
+# With the time to stop the database, shutdown stays under 10 seconds, as for gunicorn.
 _GRACE_SECONDS = 8
-_PAUSE_SECONDS = 2
-_LOST = (ConnectorException, OperationalError, InterfaceError, psycopg.OperationalError)
+_RETRY_SECONDS = 2
+_DATABASE_ERRORS = (ConnectorException, OperationalError, InterfaceError, psycopg.OperationalError)
 
 
 class JobWorker:
-    """Runs the jobs until SIGINT, SIGTERM or SIGHUP, however often the database goes away.
+    """Runs jobs until SIGINT, SIGTERM or SIGHUP, and reconnects whenever the database is lost.
 
-    ``reach_database`` raises ``CommandError`` with the reason while it is away.
+    Args:
+        check_database: called before each connection attempt; raises ``CommandError`` with the
+            reason while the database is unreachable. May block.
     """
 
-    def __init__(self, reach_database: Callable[[], None]) -> None:
-        self._reach_database = reach_database
+    def __init__(self, check_database: Callable[[], None]) -> None:
+        self._check_database = check_database
         self._stop = asyncio.Event()
-        self._away = False
+        self._database_lost = False
 
     async def run(self) -> None:
-        """Work, and let the job in hand finish when told to stop."""
-        _say_once_that_the_database_is_lost()
+        """Run jobs until a stop signal, then let running jobs finish for at most 8 seconds."""
+        _silence_repeated_database_errors()
         loop = asyncio.get_running_loop()
-        for number in STOPPING:
-            loop.add_signal_handler(number, self._begin_to_stop)
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._request_stop)
         while not self._stop.is_set():
             try:
-                await asyncio.to_thread(self._reach_database)
-                await self._work()
-            except (CommandError, *_LOST) as error:
-                self._say_away(error)
-            await self._pause()
+                await asyncio.to_thread(self._check_database)
+                await self._run_until_stopped()
+            except (CommandError, *_DATABASE_ERRORS) as error:
+                self._log_database_lost(error)
+            await self._wait_before_retry()
 
-    def _begin_to_stop(self) -> None:
+    def _request_stop(self) -> None:
         if not self._stop.is_set():
-            asyncio.get_running_loop().call_later(_GRACE_SECONDS, _abandon)
+            asyncio.get_running_loop().call_later(_GRACE_SECONDS, _abandon_jobs)
             self._stop.set()
 
-    async def _work(self) -> None:
-        """Run a worker for each queue until one ends, or all shall."""
-        # One connection to fetch and note jobs for each, and one in reserve.
+    async def _run_until_stopped(self) -> None:
+        """Connect and run a worker per queue until a stop is requested or one of them ends."""
+        # One connection per queue to fetch jobs and store results, and a spare one.
         connector = PsycopgConnector(
             kwargs=connector_params(),
             min_size=1,
@@ -68,37 +70,37 @@ class JobWorker:
         )
         with app.replace_connector(connector):
             async with app.open_async():
-                self._say_back()
+                self._log_database_back()
                 await self._run_queues()
 
     async def _run_queues(self) -> None:
         stop = asyncio.create_task(self._stop.wait())
         workers = [
-            # One e-mail at a time: a worker that is killed leaves one in doubt, not several.
+            # One e-mail at a time: if the worker is killed, at most one may be sent twice.
             asyncio.create_task(_run_queue("mail", concurrency=1, delete_jobs="successful")),
-            # What fails here is logged, and comes again by itself.
+            # Failed jobs need not be kept: failures are logged, and these jobs are periodic.
             asyncio.create_task(_run_queue("maintenance", concurrency=2, delete_jobs="always")),
         ]
         await asyncio.wait([stop, *workers], return_when=asyncio.FIRST_COMPLETED)
         for task in (stop, *workers):
             task.cancel()
-        for ended in await asyncio.gather(*workers, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+        for result in await asyncio.gather(*workers, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
 
-    async def _pause(self) -> None:
+    async def _wait_before_retry(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), _PAUSE_SECONDS)
+            await asyncio.wait_for(self._stop.wait(), _RETRY_SECONDS)
 
-    def _say_away(self, error: Exception) -> None:
-        if not self._away and not self._stop.is_set():
+    def _log_database_lost(self, error: Exception) -> None:
+        if not self._database_lost and not self._stop.is_set():
             log.warning("worker.database_away", reason=_reason(error))
-        self._away = True
+        self._database_lost = True
 
-    def _say_back(self) -> None:
-        if self._away:
+    def _log_database_back(self) -> None:
+        if self._database_lost:
             log.info("worker.database_back")
-        self._away = False
+        self._database_lost = False
 
 
 async def _run_queue(queue: str, *, concurrency: int, delete_jobs: str) -> None:
@@ -112,28 +114,31 @@ async def _run_queue(queue: str, *, concurrency: int, delete_jobs: str) -> None:
     )
 
 
-def _abandon() -> None:
-    """End although a job does not: it is taken up again, like that of a worker that was killed."""
+def _abandon_jobs() -> None:
+    """Exit although a job is still running. It is retried like a job of a killed worker."""
     log.warning("worker.job_abandoned", seconds=_GRACE_SECONDS)
     logging.shutdown()
     os._exit(0)
 
 
-def _say_once_that_the_database_is_lost() -> None:
-    """Leave it to this module: others say it for every connection, query and job in hand."""
+def _silence_repeated_database_errors() -> None:
+    """Suppress other loggers' errors about a lost database: ``JobWorker`` logs it once.
+
+    They would log it for every connection, query and running job.
+    """
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_is_news)
+        handler.addFilter(_should_log)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _should_log(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, MailDelayed | MailRefused):
-        return False  # The job itself has said so.
-    if not isinstance(error, _LOST):
+        return False  # The job has already logged it.
+    if not isinstance(error, _DATABASE_ERRORS):
         return True
-    record.exc_info = None
-    # A job that failed may have another reason, a statement that took too long for one.
+    record.exc_info = None  # Log no traceback.
+    # Keep failed jobs: they may have another cause, for example a statement timeout.
     return getattr(record, "action", "") == "job_error"
 
 

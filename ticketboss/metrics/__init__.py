@@ -1,1 +1,1 @@
-"""Metrics for Prometheus: see docs/operations.md. What the ledger counts is in the app."""
+"""Metrics for Prometheus (docs/operations.md). Those of the ledger are in reservations.metrics."""

@@ -1,4 +1,4 @@
-"""How many of a process's database connections are in use, for Prometheus."""
+"""Metrics of the process's database connection pool."""
 
 from django.core.signals import request_finished
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -10,20 +10,22 @@ _POOL_IN_USE = Gauge(
     "ticketboss_pool_in_use", "Database connections in use", multiprocess_mode="livesum"
 )
 _POOL_MAX = Gauge(
-    "ticketboss_pool_max", "Most connections that there may be", multiprocess_mode="livesum"
+    "ticketboss_pool_max", "Maximum number of database connections", multiprocess_mode="livesum"
 )
 _POOL_WAITING = Gauge(
-    "ticketboss_pool_waiting", "Requests that wait for a connection", multiprocess_mode="livesum"
+    "ticketboss_pool_waiting",
+    "Requests waiting for a database connection",
+    multiprocess_mode="livesum",
 )
 
 
 class _PoolGauges:
-    """What is done whenever a connection is taken or given back."""
+    """Signal handlers that update the gauges when a connection is taken or a request ends."""
 
     def __init__(self) -> None:
         self.pool: ConnectionPool | None = None
 
-    def taken(self, connection: DatabaseWrapper, **_: object) -> None:
+    def on_connection_created(self, connection: DatabaseWrapper, **_: object) -> None:
         pool: ConnectionPool | None = connection.pool
         self.pool = pool
         self.update()
@@ -36,8 +38,8 @@ class _PoolGauges:
             _POOL_WAITING.set(stats.get("requests_waiting", 0))
 
 
-def watch_the_pool() -> None:
-    """Keep the gauges of this process up to date from now on."""
+def track_pool() -> None:
+    """Connect the signal handlers that keep the gauges of this process up to date."""
     gauges = _PoolGauges()
-    connection_created.connect(gauges.taken, weak=False)
+    connection_created.connect(gauges.on_connection_created, weak=False)
     request_finished.connect(gauges.update, weak=False)

@@ -1,4 +1,4 @@
-"""``/metrics``: what Prometheus reads, see docs/operations.md."""
+"""The ``/metrics`` endpoint for Prometheus (docs/operations.md)."""
 
 import os
 from ipaddress import IPv6Address, ip_address
@@ -12,13 +12,13 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from reservations.api import exceptions
 from ticketboss.metrics.collectors import DatabaseCollector
 
-# What comes through a proxy has the proxy's address, whoever asks.
-_OF_PROXIES = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
+# Proxied requests are rejected: they all come from the proxy's address.
+_PROXY_HEADERS = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via")
 
 
 @csrf_exempt
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with all metrics of all workers, if the address may know them."""
+    """Return the metrics of all web processes, or 404 if the client's address is not allowed."""
     if request.method != "GET" or not _is_allowed(request):
         return exceptions.not_found(request)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
@@ -26,15 +26,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry = REGISTRY
-    figures = CollectorRegistry()
-    figures.register(DatabaseCollector())
-    body = generate_latest(registry) + generate_latest(figures)
+    database_registry = CollectorRegistry()
+    database_registry.register(DatabaseCollector())
+    body = generate_latest(registry) + generate_latest(database_registry)
     return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)
 
 
 def _is_allowed(request: HttpRequest) -> bool:
     peer = request.META.get("REMOTE_ADDR")
-    if not peer or any(name in request.headers for name in _OF_PROXIES):
+    if not peer or any(name in request.headers for name in _PROXY_HEADERS):
         return False
     address = ip_address(peer)
     if isinstance(address, IPv6Address) and address.ipv4_mapped:

@@ -1,1 +1,1 @@
-"""Middleware, a class each, in the order that settings.MIDDLEWARE gives them."""
+"""The project's middleware; settings.MIDDLEWARE defines the order."""

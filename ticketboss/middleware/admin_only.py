@@ -1,4 +1,4 @@
-"""What only the admin's pages need, and a sale should not pay for."""
+"""Django middleware that only the admin needs, skipped elsewhere to keep API requests fast."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from django.http import HttpRequest
 _PREFIX = "/admin"
 
 
-class _AdminOnly:
-    """Middleware that lets all other requests pass untouched."""
+class _AdminOnlyMixin:
+    """Skips the middleware for requests outside the admin."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(_PREFIX):
@@ -19,13 +19,13 @@ class _AdminOnly:
         return super().__call__(request)  # type: ignore[misc]
 
 
-class AdminSessionMiddleware(_AdminOnly, SessionMiddleware):
-    """Who is logged in, between requests."""
+class AdminSessionMiddleware(_AdminOnlyMixin, SessionMiddleware):
+    """Provides ``request.session``."""
 
 
-class AdminAuthenticationMiddleware(_AdminOnly, AuthenticationMiddleware):
-    """``request.user``."""
+class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):
+    """Provides ``request.user``."""
 
 
-class AdminMessageMiddleware(_AdminOnly, MessageMiddleware):
-    """What the next page says."""
+class AdminMessageMiddleware(_AdminOnlyMixin, MessageMiddleware):
+    """Provides storage for messages shown on the next page."""

@@ -1,4 +1,4 @@
-"""A request for a host that is not ours."""
+"""Validation of the Host header."""
 
 import re
 from collections.abc import Callable
@@ -9,25 +9,25 @@ from django.http import HttpRequest, HttpResponse
 
 from reservations.api import exceptions
 
-# Asked by address, which nobody can list.
-_PROBE = re.compile(r"/(health|ready|metrics)/?")
+# Probes may send the server's IP address as Host, which ALLOWED_HOSTS cannot list in advance.
+_PROBE_PATH = re.compile(r"/(health|ready|metrics)/?")
 
 
-def _known_host() -> str:
+def _default_host() -> str:
     first = (settings.ALLOWED_HOSTS or ["localhost"])[0]
     return "localhost" if first == "*" else first.removeprefix(".")
 
 
 class AllowedHostsMiddleware:
-    """Refuse a forged Host header the same way in development, where Django shows a traceback."""
+    """Returns 400 for an unknown Host. In development, Django would show its debug page instead."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer, if the host is one of ours."""
-        if _PROBE.fullmatch(request.path_info):
-            request.META["HTTP_HOST"] = _known_host()
+        """Validate the Host header, except that of probes, and pass the request on."""
+        if _PROBE_PATH.fullmatch(request.path_info):
+            request.META["HTTP_HOST"] = _default_host()
         try:
             request.get_host()
         except DisallowedHost as error:

@@ -1,23 +1,23 @@
-"""The Content-Security-Policy of our own pages."""
+"""The Content-Security-Policy of HTML pages."""
 
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-# Alpine.js, which the admin's look is made with, compiles its expressions in the browser.
+# Unfold, the admin's theme, uses Alpine.js, which compiles its expressions in the browser.
 _ADMIN = {"script-src": ["'unsafe-eval'"], "style-src": ["'unsafe-inline'"]}
 
 
 class PageCSPMiddleware(CSPMiddleware):
-    """A strict policy for every page, a wider one for the admin, none for what is no page."""
+    """Sets a strict policy on HTML pages, a more permissive one in the admin, none elsewhere."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Make no nonce: no page has an inline script, and few requests are for a page."""
+        """Skip creating a nonce: no page has inline scripts, and few requests are for pages."""
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Add the header."""
+        """Add the header to HTML responses."""
         if not response.get("Content-Type", "").startswith("text/html"):
             return response
         return super().process_response(request, response)

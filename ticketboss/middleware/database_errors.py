@@ -1,4 +1,4 @@
-"""Requests that find no database, outside of the API, which answers for itself."""
+"""Handles database outages outside the API, whose views have their own exception handler."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class DatabaseErrorMiddleware:
-    """Answer 503 instead of 500: nothing is wrong with the request, or with us."""
+    """Returns 503 instead of 500 when the database is unavailable, which is not a bug."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -22,7 +22,7 @@ class DatabaseErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer what a view could not."""
+        """Return a 503 response if the database is unavailable, otherwise None."""
         if not isinstance(exception, UNAVAILABLE):
             return None
         log.warning("database.unavailable", reason=str(exception))

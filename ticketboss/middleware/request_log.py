@@ -1,4 +1,4 @@
-"""Logs and measures every request, under an id that its answer and all its log lines carry."""
+"""Logging and metrics for every request, and the request id in its log lines and its response."""
 
 import re
 from collections.abc import Callable
@@ -17,22 +17,22 @@ from ticketboss.metrics.requests import REQUEST_SECONDS
 log = structlog.get_logger(__name__)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id_for(sent: str) -> str:
-    """Return the id that a client ``sent`` if it is well-formed, else a new one."""
-    return sent if _ACCEPTED.fullmatch(sent) else uuid4().hex
+    """Return the id ``sent`` by the client if it is well-formed, otherwise a new one."""
+    return sent if _VALID_ID.fullmatch(sent) else uuid4().hex
 
 
 class RequestLogMiddleware:
-    """Adds ``X-Request-ID``, a log line and a metric to every request that reaches Django."""
+    """Adds ``X-Request-ID`` to every response of Django, and logs and measures the request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Carry out the request under its id."""
+        """Pass the request on with its id bound to the log context."""
         request_id = request_id_for(request.META.get("HTTP_X_REQUEST_ID", ""))
         started = perf_counter()
         bound = bind_contextvars(request_id=request_id)
@@ -62,6 +62,6 @@ def _histogram(method: str, status: int) -> Histogram:
 
 
 def _forwarded(request: HttpRequest) -> dict[str, str]:
-    """Return who the client is by what a proxy says, if one does."""
+    """Return ``X-Forwarded-For`` as a log field, cut to 200 characters, if the request has it."""
     sent = request.META.get("HTTP_X_FORWARDED_FOR")
     return {"forwarded_for": sent[:200]} if sent else {}

@@ -1,1 +1,1 @@
-"""Serves the project: gunicorn, its worker class and configuration, and what starts them."""
+"""Serving: gunicorn's configuration and worker class, startup, and process supervision."""

@@ -1,4 +1,4 @@
-"""What has to be true before the first request: a database that fits the code, and a login."""
+"""Startup tasks before the first request: start and migrate the database, create a first login."""
 
 import secrets
 from collections.abc import Iterator
@@ -19,19 +19,19 @@ from reservations import sql
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 
-# Any number will do, if all who migrate take the same.
+# An arbitrary number that is the same in every process that migrates.
 _MIGRATION_LOCK = 8_405_721
 
 
 class Login(NamedTuple):
-    """A new member of staff."""
+    """The credentials of a new superuser."""
 
     username: str
     password: str
 
 
 def embedded_cluster() -> Cluster | None:
-    """Return the embedded server, or None if ``DATABASE_URL`` names another."""
+    """Return the embedded server, or None if ``DATABASE_URL`` names another server."""
     if settings.DATABASE_URL:
         return None
     return Cluster(settings.TICKETBOSS_HOME)
@@ -39,16 +39,16 @@ def embedded_cluster() -> Cluster | None:
 
 @contextmanager
 def running_database() -> Iterator[Cluster | None]:
-    """Keep the embedded server running, and stop it again if it did not run before.
+    """Run the embedded server; on exit, stop it unless it was running before or is still in use.
 
-    Gives None, and does nothing, if ``DATABASE_URL`` names another server.
+    Yields None and does nothing if ``DATABASE_URL`` names another server.
 
     Raises:
-        CommandError: it does not start.
+        CommandError: the server cannot be started.
     """
     cluster = embedded_cluster()
     try:
-        ran_before = cluster is None or cluster.is_running()
+        was_running = cluster is None or cluster.is_running()
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
     try:
@@ -56,8 +56,8 @@ def running_database() -> Iterator[Cluster | None]:
             _start(cluster)
         yield cluster
     finally:
-        if cluster and not ran_before:
-            disconnect()
+        if cluster and not was_running:
+            close_connections()
             cluster.stop_if_unused()
 
 
@@ -69,22 +69,22 @@ def _start(cluster: Cluster) -> None:
 
 
 def prepare_database() -> Login | None:
-    """Bring the database to this code's migrations; return the first login if one was made.
+    """Migrate the database; in development, create and return a first login if there is none.
 
     Raises:
-        CommandError: it cannot be reached, or newer code has migrated it.
+        CommandError: the database is unreachable, or a newer version has migrated it.
     """
-    reach_database()
+    check_database_connection()
     sql.set_for_session(lock_timeout=0, statement_timeout=0)
-    # Two that start at once on a new database would both make its tables and its login.
+    # Processes that start concurrently must not migrate or create the login twice.
     with sql.advisory_lock(_MIGRATION_LOCK):
-        _refuse_newer()
+        _reject_unknown_migrations()
         call_command("migrate", interactive=False, verbosity=0)
-        return _make_first_login()
+        return _create_first_login()
 
 
-def _make_first_login() -> Login | None:
-    """Make a member of staff if there is none, in development only."""
+def _create_first_login() -> Login | None:
+    """Create a superuser in development if there is no staff user, and return its credentials."""
     users = get_user_model().objects
     if not settings.DEBUG or users.filter(is_staff=True).exists():
         return None
@@ -93,8 +93,8 @@ def _make_first_login() -> Login | None:
     return login
 
 
-def disconnect() -> None:
-    """Give up every connection of this process."""
+def close_connections() -> None:
+    """Close this thread's connection and the process's connection pool."""
     wrapper = _wrapper()
     wrapper.close()
     wrapper.close_pool()
@@ -106,13 +106,13 @@ def _wrapper() -> DatabaseWrapper:
     return wrapper
 
 
-def reach_database() -> None:
-    """See that the database can be reached.
+def check_database_connection() -> None:
+    """Open and close a connection to the database.
 
     Raises:
-        CommandError: it cannot; the text says which, and why.
+        CommandError: the database is unreachable; the message names it and the reason.
     """
-    # Not through the pool, which only says that it waited in vain.
+    # Bypass the pool, which would only report a timeout.
     params = _wrapper().get_connection_params()
     try:
         psycopg.connect(**params).close()
@@ -126,7 +126,7 @@ def reach_database() -> None:
         ) from error
 
 
-def _refuse_newer() -> None:
+def _reject_unknown_migrations() -> None:
     loader = MigrationLoader(connection)
     ours = {config.label for config in apps.get_app_configs()}
     unknown = sorted(
@@ -136,6 +136,6 @@ def _refuse_newer() -> None:
     )
     if unknown:
         raise CommandError(
-            f"the database was migrated by newer code, which brought {', '.join(unknown)}. "
-            "Run that code, or restore a backup made before it."
+            f"the database was migrated by a newer version, which added {', '.join(unknown)}. "
+            "Run that version, or restore a backup made before the upgrade."
         )

@@ -1,12 +1,12 @@
-"""How gunicorn serves TicketBoss: ``gunicorn --config ticketboss/serving/gunicorn.conf.py``.
+"""gunicorn's configuration: ``gunicorn --config ticketboss/serving/gunicorn.conf.py``.
 
-What an operator changes comes from the environment (README.md); what is fixed has its reason here
-or in docs/decisions/0010-greenlets.md.
+Values that operators change come from the environment (docs/settings.md). The others are explained
+here or in docs/decisions/0010-greenlets.md.
 """
 
 from gevent import monkey
 
-# Before anything else: psycopg looks once, when it is imported, how it has to wait.
+# This must come first: psycopg chooses how to wait for the server when it is imported.
 monkey.patch_all()
 
 import gc
@@ -26,32 +26,33 @@ bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY
 worker_class = "ticketboss.serving.gevent_worker.GeventWorker"
 worker_connections = settings.WORKER_CONNECTIONS
-# Whose X-Forwarded-Proto is believed.
+# The proxies whose X-Forwarded-Proto is trusted.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 keepalive = 5
-# Seconds for requests in flight at a stop. With the database's own, a stop stays under 10 s.
+# Seconds for requests in flight to finish. With the time to stop the database, shutdown stays under
+# 10 seconds.
 graceful_timeout = 8
-# No header of a request may say where the application is mounted.
+# No request header may set SCRIPT_NAME or PATH_INFO.
 forwarder_headers = ""
-# Commands for a running server go through signals; there is no need for a socket as well.
+# A running server is controlled by signals, so it needs no control socket.
 control_socket_disable = True
-# With --reload: Django keeps its templates.
+# Let --reload watch the templates too: Django caches them.
 reload_extra_files = [str(path) for path in settings.BASE_DIR.glob("*/templates/**/*.html")]
 logconfig_dict = settings.LOGGING
 
 
 class _Logger(Logger):
-    """gunicorn's, without the line for each request that it makes even if nobody reads it."""
+    """gunicorn's logger without the access log."""
 
     def access(self, *args):
-        """Say nothing: ticketboss.middleware.request_log logs it."""
+        """Skip the access log line: ticketboss.middleware.request_log logs every request."""
 
 
 logger_class = _Logger
 
 
-# Where the workers write their metrics, for whichever of them is asked for the sum. A master that
-# SIGUSR2 starts inherits this one's environment, but not its folder.
+# The workers write their metrics to this folder; the one that serves /metrics adds them up. A new
+# master started by SIGUSR2 inherits this environment but needs a folder of its own.
 _owner = str(os.getpid())
 if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
@@ -59,43 +60,47 @@ if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") !
 
 
 def post_worker_init(worker):
-    """Check that waiting for the database yields; exempt long-lived objects from collection."""
+    """Check that waiting for the database yields to other greenlets; tune the garbage collector.
+
+    Raises:
+        RuntimeError: psycopg was imported before gevent patched the standard library.
+    """
     if psycopg.waiting.wait.__name__ == "wait_c":
         raise RuntimeError("psycopg was imported before gevent's patch")
     disconnect_unneeded_signals()
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # Exempt the objects created at startup from collection.
     gc.set_threshold(20_000, 10, 10)
 
 
 def disconnect_unneeded_signals():
-    """Leave out what Django does for each request without need."""
+    """Disconnect Django's per-request signal handlers that are not needed here."""
     from django.core.cache import close_caches
     from django.core.signals import request_finished, request_started
     from django.db import close_old_connections, reset_queries
 
-    # At its end a request gives its connection back, so the next one finds none that is old.
+    # A request returns its connection to the pool when it ends, so there is no old one to close.
     request_started.disconnect(close_old_connections)
-    # The one cache is in memory: there is nothing to close.
+    # The only cache is in memory and has nothing to close.
     request_finished.disconnect(close_caches)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
 
 
 def pre_request(worker, req):
-    """Let other greenlets run: a quick client could otherwise keep the process to itself."""
+    """Let other greenlets run, so that one fast client cannot monopolise the process."""
     gevent.sleep(0)
 
 
 def worker_exit(server, worker):
-    """Close the connections while there is still a loop to do it in."""
+    """Close the connection pool while the event loop still runs."""
     from django.db import connection
 
     connection.close_pool()
 
 
 def child_exit(server, worker):
-    """Forget the gauges of a worker that has ended; its counters stay."""
+    """Remove the gauges of a worker that has exited; its counters stay."""
     if settings.METRICS_ALLOWED_IPS:
         from prometheus_client.multiprocess import mark_process_dead
 
@@ -103,6 +108,6 @@ def child_exit(server, worker):
 
 
 def on_exit(server):
-    """Leave nothing behind."""
+    """Remove the folder of the metrics."""
     if settings.METRICS_ALLOWED_IPS:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

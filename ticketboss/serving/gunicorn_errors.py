@@ -1,4 +1,4 @@
-"""The answers to requests that are not HTTP, or too large: gunicorn's own, in JSON."""
+"""JSON responses for requests that gunicorn rejects, with the same status codes as gunicorn."""
 
 import json
 import socket
@@ -12,8 +12,8 @@ _BAD_REQUEST = (400, "Bad Request")
 _FORBIDDEN = (403, "Forbidden")
 _INTERNAL_ERROR = (500, "Internal Server Error")
 
-# The first that fits counts.
-_ANSWERS: tuple[tuple[type[BaseException], tuple[int, str]], ...] = (
+# The first matching entry wins.
+_RESPONSES: tuple[tuple[type[BaseException], tuple[int, str]], ...] = (
     (errors.InvalidResponseHeader, _INTERNAL_ERROR),  # the application's fault
     (errors.InvalidResponseHeaderName, _INTERNAL_ERROR),
     (errors.ConfigurationProblem, _INTERNAL_ERROR),
@@ -28,13 +28,13 @@ _ANSWERS: tuple[tuple[type[BaseException], tuple[int, str]], ...] = (
 )
 
 
-def find_answer(error: BaseException) -> tuple[int, str]:
-    """Return the status and the reason phrase for what gunicorn raised."""
-    return next(answer for each, answer in _ANSWERS if isinstance(error, each))
+def find_response(error: BaseException) -> tuple[int, str]:
+    """Return the status code and reason phrase for an exception raised by gunicorn."""
+    return next(response for each, response in _RESPONSES if isinstance(error, each))
 
 
 def write_error(sock: socket.socket, status: int, reason: str) -> None:
-    """Answer with ``status`` and the body of an error."""
+    """Write an HTTP response with ``status`` and a JSON error body to ``sock``."""
     code = "invalid" if status == 400 else reason.lower().replace(" ", "_")  # noqa: PLR2004
     body = json.dumps({"error": reason, "code": code}, separators=(",", ":"))
     head = (
@@ -44,5 +44,5 @@ def write_error(sock: socket.socket, status: int, reason: str) -> None:
         f"Content-Length: {len(body)}",
         f"X-Request-ID: {uuid4().hex}",
     )
-    answer = "\r\n".join([*head, "", body]).encode("latin-1")
-    util.write_nonblock(sock, answer)  # type: ignore[no-untyped-call]
+    response = "\r\n".join([*head, "", body]).encode("latin-1")
+    util.write_nonblock(sock, response)  # type: ignore[no-untyped-call]

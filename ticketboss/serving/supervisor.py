@@ -1,6 +1,7 @@
-"""gunicorn and the worker as child processes: the one gets a socket that is taken already.
+"""Runs gunicorn and the job worker as child processes.
 
-Both get one signal to stop, and a worker that dies is started again.
+gunicorn inherits a listening socket that is already bound. SIGTERM stops both children, and a job
+worker that exits is restarted.
 """
 
 import ctypes
@@ -22,19 +23,21 @@ log = structlog.get_logger(__name__)
 
 _CONFIG = Path(__file__).with_name("gunicorn.conf.py")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_LOOK_SECONDS = 1
-_RESTART_SECONDS = 5
-# The worker gives a job 8 seconds.
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_SECONDS = 1
+_MIN_RESTART_INTERVAL_SECONDS = 5
+# Longer than the 8 seconds that the worker gives a running job at shutdown.
 _KILL_SECONDS = 9
 
 
 @contextmanager
 def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Take ``host:port`` before anything else is touched, so that a running instance is safe.
+    """Bind and yield a socket on ``host:port``.
+
+    Bind before any other startup step, so that a second start fails without side effects.
 
     Raises:
-        CommandError: it cannot be had.
+        CommandError: the address cannot be used, for example because it is in use.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -43,7 +46,7 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         reason = str(error.strerror).partition(" (")[0]
         raise CommandError(
             f"cannot listen on {host}:{port}: {reason}. "
-            "Stop what uses it, or choose another with HOST and PORT."
+            "Stop the process that uses it, or set another HOST or PORT."
         ) from error
     with listener:
         yield listener
@@ -52,20 +55,23 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 class Supervisor:
     """Serves on one socket until SIGINT, SIGTERM or SIGHUP, then lets requests in flight finish.
 
-    Make it before anything that must be undone: from then on these signals no longer end the
-    process at once, they raise SystemExit until ``run``.
+    Create it before anything that needs cleaning up: until ``run`` starts gunicorn, these signals
+    raise SystemExit instead of killing the process.
     """
 
     def __init__(self) -> None:
         self._gunicorn: subprocess.Popen[bytes] | None = None
-        self._worker = _JobWorker()
-        for number in STOPPING:
+        self._worker = _JobWorkerProcess()
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
 
     def run(self, listener: socket.socket, *, reload: bool, worker: bool) -> int:
-        """Serve on ``listener`` until a signal; return gunicorn's exit code.
+        """Serve on ``listener`` until a stop signal, and return gunicorn's exit code.
 
-        With ``worker``, run the jobs as well.
+        Args:
+            listener: a listening socket; closed in this process once gunicorn has inherited it.
+            reload: restart gunicorn's workers when the code changes.
+            worker: run the job worker as well.
         """
         descriptor = listener.fileno()
         self._gunicorn = _start(
@@ -76,53 +82,53 @@ class Supervisor:
         )
         listener.close()
         code = self._serve(self._gunicorn, worker=worker)
-        for number in STOPPING:
-            signal.signal(number, signal.SIG_IGN)  # What is left is to clean up.
-        self._worker.end()
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # Do not interrupt the cleanup.
+        self._worker.stop()
         return code
 
     def _serve(self, gunicorn: subprocess.Popen[bytes], *, worker: bool) -> int:
         while True:
             if worker:
-                self._worker.keep()
+                self._worker.ensure_running()
             with suppress(subprocess.TimeoutExpired):
-                return gunicorn.wait(timeout=_LOOK_SECONDS)
+                return gunicorn.wait(timeout=_POLL_SECONDS)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         if self._gunicorn is None:
             raise SystemExit(128 + number)
-        # gunicorn takes SIGINT for a quick stop; SIGTERM lets requests in flight finish.
+        # SIGTERM lets requests in flight finish; SIGINT would make gunicorn drop them.
         self._gunicorn.terminate()
-        self._worker.tell_to_end()
+        self._worker.request_stop()
 
 
-class _JobWorker:
-    """``manage.py worker``, started again whenever it ends, until it is told to stop."""
+class _JobWorkerProcess:
+    """A ``manage.py worker`` process that is restarted whenever it exits, until it is stopped."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = -float(_RESTART_SECONDS)
-        self._ending = False
+        self._started_at = -float(_MIN_RESTART_INTERVAL_SECONDS)
+        self._stopping = False
 
-    def keep(self) -> None:
-        """Start it unless it runs; no matter how it ends, not more often than every 5 seconds."""
-        if self._ending or time.monotonic() - self._started < _RESTART_SECONDS:
+    def ensure_running(self) -> None:
+        """Start the process unless it is running, at most once every 5 seconds."""
+        if self._stopping or time.monotonic() - self._started_at < _MIN_RESTART_INTERVAL_SECONDS:
             return
         if self._process is None or self._process.poll() is not None:
             if self._process:
                 log.warning("serve.worker_restarted", code=self._process.returncode)
-            self._started = time.monotonic()
+            self._started_at = time.monotonic()
             self._process = _start(str(settings.BASE_DIR / "manage.py"), "worker")
 
-    def tell_to_end(self) -> None:
-        """Let it finish the job in hand, and start no other."""
-        self._ending = True
+    def request_stop(self) -> None:
+        """Send SIGTERM, so that the worker finishes its running jobs and exits. Do not wait."""
+        self._stopping = True
         if self._process:
             self._process.terminate()
 
-    def end(self) -> None:
-        """Return when it has ended."""
-        self.tell_to_end()
+    def stop(self) -> None:
+        """Stop the process and wait for it; kill it after 9 seconds."""
+        self.request_stop()
         if self._process:
             try:
                 self._process.wait(timeout=_KILL_SECONDS)
@@ -135,13 +141,13 @@ def _start(*arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[by
     return subprocess.Popen(
         [sys.executable, *arguments],
         pass_fds=pass_fds,
-        # Ctrl-C goes to every process of the terminal's group; these shall not see it.
+        # Ctrl-C signals the terminal's process group; the children must not receive it.
         start_new_session=True,
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 (no other thread runs by now)
+        preexec_fn=_terminate_with_parent,  # noqa: PLW1509 (no other thread is running)
     )
 
 
-def _end_with_parent() -> None:
-    """Be told to stop when the parent dies, even of SIGKILL. Linux alone can do that."""
+def _terminate_with_parent() -> None:
+    """Ask Linux to send SIGTERM when the parent dies, even from SIGKILL. Other systems cannot."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,21 +1,34 @@
-"""Fixtures for whole programs."""
+"""Fixtures for tests that run separate processes."""
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import Serving, manage
+from ticketboss.tests.programs import ServerProcess, manage
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Create a temporary folder that every user may enter, like an ordinary checkout."""
+    with tempfile.TemporaryDirectory(prefix="ticketboss-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a home and keep its owners: PostgreSQL checks who owns its data directory."""
+    subprocess.run(["cp", "-a", source, target], check=True)
 
 
 @pytest.fixture(scope="session")
 def prepared_home() -> Iterator[Path]:
-    """A TICKETBOSS_HOME with a migrated database that does not run, to copy."""
-    with open_folder() as folder:
+    """A TICKETBOSS_HOME to copy, with a migrated database. Its server is stopped."""
+    with temporary_folder() as folder:
         home = folder / "home"
         done = manage(home, "migrate", "-v", "0")
         assert done.returncode == 0, done.stderr
@@ -24,55 +37,38 @@ def prepared_home() -> Iterator[Path]:
         Cluster(home).stop()
 
 
-class open_folder:  # noqa: N801
-    """A temporary folder that every user may enter, as a usual checkout is."""
-
-    def __enter__(self) -> Path:
-        self.path = Path(tempfile.mkdtemp(prefix="ticketboss-test-"))
-        self.path.chmod(0o755)
-        return self.path
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path)
-
-
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A temporary folder that every user may enter."""
-    with open_folder() as path:
+    with temporary_folder() as path:
         yield path
 
 
 @pytest.fixture
 def home(folder: Path) -> Iterator[Path]:
-    """A TICKETBOSS_HOME with nothing in it; its server is stopped afterwards."""
+    """The path of a TICKETBOSS_HOME that does not exist yet; stops its server at the end."""
     yield folder / "home"
     Cluster(folder / "home").stop()
 
 
 @pytest.fixture
 def migrated_home(prepared_home: Path, home: Path) -> Path:
-    """A TICKETBOSS_HOME with a migrated database that does not run."""
+    """A TICKETBOSS_HOME with a migrated database. Its server is stopped."""
     copy(prepared_home, home)
     return home
 
 
 @pytest.fixture(scope="module")
 def shared_home(prepared_home: Path) -> Iterator[Path]:
-    """The same, for all tests of a module in turn."""
-    with open_folder() as folder:
+    """A TICKETBOSS_HOME with a migrated database, shared by all tests of a module."""
+    with temporary_folder() as folder:
         copy(prepared_home, folder / "home")
         yield folder / "home"
         Cluster(folder / "home").stop()
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy a home with its owners: PostgreSQL insists on who owns its data."""
-    subprocess.run(["cp", "-a", source, target], check=True)
-
-
 @pytest.fixture
-def serving(migrated_home: Path) -> Iterator[Serving]:
-    """A server on a migrated database that it started itself."""
-    with Serving(migrated_home) as serving:
-        yield serving
+def server(migrated_home: Path) -> Iterator[ServerProcess]:
+    """A running server with its own migrated database."""
+    with ServerProcess(migrated_home) as server:
+        yield server

@@ -1,15 +1,16 @@
-"""Whole programs as a user starts them, in an environment that holds nothing else."""
+"""Helpers that run ``manage.py`` commands as separate processes with a minimal environment."""
 
 import http.client
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.request import urlopen
@@ -22,29 +23,31 @@ from ticketboss.embedded_postgres.cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
-
-
 SERVE = [sys.executable, "manage.py", "serve"]
+
+# Below the range that Linux uses for outgoing connections.
+_PORTS = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    """Return a port that is not in use, chosen at random because tests run in parallel."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
-def environment(home: Path, **values: str) -> dict[str, str]:
-    """Return the variables for a program whose data is under ``home``."""
-    return {"PATH": PATH, "HOME": str(home.parent), "TICKETBOSS_HOME": str(home), **values}
+def environment(home: Path, **variables: str) -> dict[str, str]:
+    """Return the environment for a process that uses ``home`` as its TICKETBOSS_HOME."""
+    return {"PATH": PATH, "HOME": str(home.parent), "TICKETBOSS_HOME": str(home), **variables}
 
 
-def manage(home: Path, *arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
-    """Run ``manage.py`` to its end."""
+def manage(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py`` and wait for it to exit; ``variables`` are added to its environment."""
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=environment(home, **values),
+        env=environment(home, **variables),
         capture_output=True,
         text=True,
         timeout=90,
@@ -53,19 +56,22 @@ def manage(home: Path, *arguments: str, **values: str) -> subprocess.CompletedPr
 
 
 def postmaster(data: Path) -> psutil.Process:
-    """Return the first process of the database server whose data is in ``data``."""
+    """Return the main process of the PostgreSQL server with this data directory."""
     return psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
 
 
-class Answer(NamedTuple):
-    """What the server answered."""
+class Response(NamedTuple):
+    """A response's status and its parsed JSON body, None if the body is empty."""
 
     status: int
     body: Any
 
 
-class Serving:
-    """``manage.py serve``, or another command that ends in it, until ``stop``."""
+class ServerProcess:
+    """A running ``manage.py serve``, or another command that runs it.
+
+    As a context manager: waits until the server is ready, and stops it at the end.
+    """
 
     def __init__(
         self,
@@ -74,18 +80,18 @@ class Serving:
         command: list[str] | None = None,
         cwd: Path = ROOT,
         worker: bool = False,
-        **values: str,
+        **variables: str,
     ) -> None:
         self.port = free_port()
         self.home = home
         self._log = home.parent / f"serve-{self.port}.log"
+        # One web process and no worker start fastest; tests that need more ask for it.
+        defaults = {"PORT": str(self.port), "WEB_CONCURRENCY": "1"}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 command or [*SERVE, *([] if worker else ["--no-worker"])],
                 cwd=cwd,
-                # One web process starts faster than two, and no worker at all fastest; what
-                # needs more says so.
-                env=environment(home, **{"PORT": str(self.port), "WEB_CONCURRENCY": "1", **values}),
+                env=environment(home, **(defaults | variables)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -95,14 +101,12 @@ class Serving:
     def __enter__(self) -> Self:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
+            with suppress(OSError):
                 if self.request("GET", "/ready").status == 200:
                     return self
-            except OSError:
-                pass
             time.sleep(0.05)
         self.__exit__()
-        raise AssertionError(f"it does not serve:\n{self.output}")
+        raise AssertionError(f"the server did not become ready:\n{self.output}")
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
@@ -110,66 +114,73 @@ class Serving:
 
     @property
     def output(self) -> str:
-        """All that was printed so far."""
+        """Everything written to stdout and stderr so far."""
         return self._log.read_text()
 
-    def request(self, method: str, path: str, body: object = None) -> Answer:
-        """Send one request on a connection of its own."""
+    def request(self, method: str, path: str, body: object = None) -> Response:
+        """Send a request on a new connection.
+
+        Raises:
+            OSError: no connection, or no valid HTTP response.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
-            sent = json.dumps(body) if body is not None else None
-            connection.request(method, path, body=sent, headers=headers)
-            answer = connection.getresponse()
-            read = answer.read()
-            return Answer(answer.status, json.loads(read) if read else None)
+            payload = json.dumps(body) if body is not None else None
+            connection.request(method, path, body=payload, headers=headers)
+            response = connection.getresponse()
+            content = response.read()
+            return Response(response.status, json.loads(content) if content else None)
         except http.client.HTTPException as error:
             raise ConnectionError(repr(error)) from error
         finally:
             connection.close()
 
     def text(self, path: str) -> str:
-        """Return the text at ``path``."""
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
-            body: bytes = answer.read()
+        """Return the body of a GET request as text."""
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
+            body: bytes = response.read()
         return body.decode()
 
-    def reserve(self, seats: int = 1) -> Answer:
-        """Buy seats of the default event."""
+    def reserve(self, seats: int = 1) -> Response:
+        """Reserve seats of the default event."""
         return self.request("POST", "/reservations", {"partnerId": "abc-corp", "seats": seats})
 
     def postmaster(self) -> psutil.Process:
-        """Return the database server's first process."""
+        """Return the main process of the embedded PostgreSQL server."""
         [data] = self.home.glob("postgresql-*/data")
         return postmaster(data)
 
     def processes(self) -> list[psutil.Process]:
-        """Return every process that this run started."""
+        """Return all processes of this server, including PostgreSQL's."""
         started = psutil.Process(self.process.pid)
         database = self.postmaster()
         return [started, *started.children(True), database, *database.children(True)]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
+        """Send a signal, wait for the process to exit and return its exit code."""
         os.kill(self.process.pid, number)
         return self.process.wait(timeout=30)
 
 
 @contextmanager
-def locked(serving: Serving) -> Iterator[psycopg.Connection]:
-    """Hold the row of every event that there is, as a slow transaction would."""
-    with Cluster(serving.home).connect("ticketboss") as other, other.transaction():
-        other.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
-        yield other
+def locked_events(server: ServerProcess) -> Iterator[psycopg.Connection]:
+    """Lock the rows of all events for the duration of the block; yield the connection."""
+    with Cluster(server.home).connect("ticketboss") as connection, connection.transaction():
+        connection.execute("SELECT FROM reservations_event FOR NO KEY UPDATE")
+        yield connection
 
 
-def wait_for_a_waiter(other: psycopg.Connection) -> None:
-    """Return when a transaction waits for a lock."""
-    waiters = "SELECT 1 FROM pg_locks WHERE NOT granted"
-    wait_until(lambda: bool(other.execute(waiters).fetchall()))
+def wait_until_blocking(connection: psycopg.Connection) -> None:
+    """Return when another session waits for a lock that ``connection`` holds."""
+    blocked = (
+        "SELECT 1 FROM pg_locks WHERE NOT granted"
+        " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+    )
+    wait_until(lambda: bool(connection.execute(blocked).fetchall()))
 
 
-def assert_no_drift(serving: Serving) -> None:
-    """Replaying every event's history gives its figures."""
-    done = manage(serving.home, "verify_inventory")
+def assert_inventory_consistent(server: ServerProcess) -> None:
+    """Check every event's seat counts against its history of changes."""
+    done = manage(server.home, "verify_inventory")
     assert done.returncode == 0, done.stdout

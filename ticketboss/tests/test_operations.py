@@ -1,4 +1,4 @@
-"""docs/operations.md: its commands are run as they stand."""
+"""The shell commands in docs/operations.md, run exactly as documented."""
 
 import os
 import re
@@ -10,24 +10,24 @@ from shlex import quote
 import pytest
 
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import ROOT, Serving, environment
+from ticketboss.tests.programs import ROOT, ServerProcess, environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 
 def blocks(heading: str) -> list[str]:
-    """Return the shell commands below a heading."""
+    """Return the blocks of shell commands in the section with this heading."""
     text = (ROOT / "docs" / "operations.md").read_text()
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-def test_a_backup_is_restored_and_verified(migrated_home: Path, folder: Path) -> None:
+def test_documented_backup_can_be_restored_and_verified(migrated_home: Path, folder: Path) -> None:
     back_up, restore = blocks("Back up and restore")
     cluster = Cluster(migrated_home)
     cluster.start()
-    with Serving(migrated_home) as serving:
-        kept = serving.reserve(3).body["reservationId"]
+    with ServerProcess(migrated_home) as server:
+        kept = server.reserve(3).body["reservationId"]
         params = cluster.connection_params()
 
         def url(name: str) -> str:
@@ -53,9 +53,9 @@ def test_a_backup_is_restored_and_verified(migrated_home: Path, folder: Path) ->
         (folder / "python").write_text(f'#!/bin/sh\ncd {root}\nexec {executable} "$@"\n')
         (folder / "python").chmod(0o755)
         run(back_up)
-        serving.reserve(1)  # Sold after the backup.
+        server.reserve(1)  # after the backup
         assert "node-meetup-2025: ok, 1 changes, 3 of 500 seats sold" in run(restore)
-    with Serving(migrated_home, DATABASE_URL=url("ticketboss_restored")) as restored:
+    with ServerProcess(migrated_home, DATABASE_URL=url("ticketboss_restored")) as restored:
         assert restored.request("GET", f"/reservations/{kept}").status == 200
         assert restored.request("GET", "/reservations").body["availableSeats"] == 497
         assert restored.reserve(1).status == 201

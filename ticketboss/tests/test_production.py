@@ -1,4 +1,4 @@
-"""A server with production's settings, as a proxy and a browser see it."""
+"""A server with production settings: https behind a proxy, hosts, CORS, headers and logs."""
 
 import json
 import re
@@ -9,73 +9,76 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from ticketboss.tests.programs import Serving
+from ticketboss.tests.programs import ServerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 SHOP = "https://shop.example"
 
 
 @pytest.fixture(scope="module")
-def server(shared_home: Path) -> Iterator[Serving]:
-    with Serving(
+def server(shared_home: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(
         shared_home,
         DJANGO_DEBUG="0",
         SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="tickets.example",
         CORS_ALLOWED_ORIGINS=SHOP,
         SECURE_PROXY_SSL_HEADER="HTTP_X_SCHEME,https",
-    ) as serving:
-        yield serving
+    ) as server:
+        yield server
 
 
-def ask(server: Serving, method: str, path: str, **headers: str) -> HTTPResponse:
+def send(server: ServerProcess, method: str, path: str, **headers: str) -> HTTPResponse:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    named = {name.replace("_", "-"): text for name, text in headers.items()}
-    connection.request(method, path, headers=named)
-    answer = connection.getresponse()
-    answer.read()
+    connection.request(
+        method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+    response = connection.getresponse()
+    response.read()
     connection.close()
-    return answer
+    return response
 
 
 HTTPS = {"Host": "tickets.example", "X_Scheme": "https"}
 
 
-def test_plain_http_is_sent_to_https(server: Serving) -> None:
+def test_get_over_http_redirects_to_https_with_301(server: ServerProcess) -> None:
     for headers in ({}, {"X_Scheme": "http"}, {"X_Forwarded_Proto": "http"}):
-        answer = ask(server, "GET", "/reservations", Host="tickets.example", **headers)
-        assert answer.status == 301
-        assert answer.headers["Location"] == "https://tickets.example/reservations"
+        response = send(server, "GET", "/reservations", Host="tickets.example", **headers)
+        assert response.status == 301
+        assert response.headers["Location"] == "https://tickets.example/reservations"
 
 
-def test_other_methods_are_redirected_with_308(server: Serving) -> None:
+def test_other_methods_over_http_redirect_with_308(server: ServerProcess) -> None:
     for method, path in (("POST", "/reservations"), ("DELETE", "/reservations/x")):
-        answer = ask(server, method, path, Host="tickets.example")
-        assert answer.status == 308
-        assert answer.headers["Location"] == f"https://tickets.example{path}"
+        response = send(server, method, path, Host="tickets.example")
+        assert response.status == 308
+        assert response.headers["Location"] == f"https://tickets.example{path}"
 
 
 @pytest.mark.parametrize("header", ["X_Forwarded_Proto", "X_Scheme"])
-def test_a_trusted_proxy_is_believed(server: Serving, header: str) -> None:
-    answer = ask(server, "GET", "/reservations", Host="tickets.example", **{header: "https"})
-    assert answer.status == 200
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+def test_headers_of_a_trusted_proxy_are_used(server: ServerProcess, header: str) -> None:
+    response = send(server, "GET", "/reservations", Host="tickets.example", **{header: "https"})
+    assert response.status == 200
+    assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready"])
 @pytest.mark.parametrize("host", ["10.0.0.7:8000", "tickets.example", "evil.example", ""])
-def test_a_probe_needs_neither_a_name_nor_https(server: Serving, path: str, host: str) -> None:
-    assert ask(server, "GET", path, Host=host).status == 200
+def test_health_checks_accept_any_host_without_https(
+    server: ServerProcess, path: str, host: str
+) -> None:
+    assert send(server, "GET", path, Host=host).status == 200
 
 
-def test_another_host_is_refused(server: Serving) -> None:
-    assert ask(server, "GET", "/reservations", Host="evil.example", X_Scheme="https").status == 400
-    assert ask(server, "GET", "/metrics", Host="10.0.0.7").status == 404
+def test_unknown_host_is_rejected(server: ServerProcess) -> None:
+    assert send(server, "GET", "/reservations", Host="evil.example", X_Scheme="https").status == 400
+    assert send(server, "GET", "/metrics", Host="10.0.0.7").status == 404
 
 
-def test_a_listed_origin_may_call_the_api(server: Serving) -> None:
-    preflight = ask(
+def test_allowed_origin_can_call_the_api(server: ServerProcess) -> None:
+    preflight = send(
         server,
         "OPTIONS",
         "/reservations",
@@ -88,61 +91,63 @@ def test_a_listed_origin_may_call_the_api(server: Serving) -> None:
     assert preflight.headers["Access-Control-Allow-Origin"] == SHOP
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
     assert "content-type" in preflight.headers["Access-Control-Allow-Headers"]
-    answer = ask(server, "GET", "/reservations", **HTTPS, Origin=SHOP)
-    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
-    assert "Location" in answer.headers["Access-Control-Expose-Headers"]
-    assert answer.headers["Access-Control-Allow-Credentials"] is None
+    response = send(server, "GET", "/reservations", **HTTPS, Origin=SHOP)
+    assert response.headers["Access-Control-Allow-Origin"] == SHOP
+    assert "Location" in response.headers["Access-Control-Expose-Headers"]
+    assert response.headers["Access-Control-Allow-Credentials"] is None
 
 
 @pytest.mark.parametrize(
     ("path", "origin"),
     [("/reservations", "https://evil.example"), ("/admin/login/", SHOP), ("/metrics", SHOP)],
 )
-def test_other_origins_may_not(server: Serving, path: str, origin: str) -> None:
-    answer = ask(server, "GET", path, **HTTPS, Origin=origin)
-    assert answer.headers["Access-Control-Allow-Origin"] is None
+def test_cors_is_limited_to_listed_origins_and_the_api(
+    server: ServerProcess, path: str, origin: str
+) -> None:
+    response = send(server, "GET", path, **HTTPS, Origin=origin)
+    assert response.headers["Access-Control-Allow-Origin"] is None
 
 
-def test_pages_have_a_policy(server: Serving) -> None:
-    page = ask(server, "GET", "/", **HTTPS, Accept="text/html")
+def test_pages_have_a_content_security_policy(server: ServerProcess) -> None:
+    page = send(server, "GET", "/", **HTTPS, Accept="text/html")
     policy = page.headers["Content-Security-Policy"]
     assert page.status == 200
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    docs = ask(server, "GET", "/api/docs", **HTTPS)
+    docs = send(server, "GET", "/api/docs", **HTTPS)
     assert docs.headers["Content-Security-Policy"] == policy
-    login = ask(server, "GET", "/admin/login/", **HTTPS)
+    login = send(server, "GET", "/admin/login/", **HTTPS)
     directives = login.headers["Content-Security-Policy"].split("; ")
     assert "script-src 'self' 'unsafe-eval'" in directives
-    for answer in (page, docs, login):
-        assert answer.headers["X-Frame-Options"] == "DENY"
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    answer = ask(server, "GET", "/reservations", **HTTPS)
-    assert answer.headers["Content-Security-Policy"] is None
+    for response in (page, docs, login):
+        assert response.headers["X-Frame-Options"] == "DENY"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    response = send(server, "GET", "/reservations", **HTTPS)
+    assert response.headers["Content-Security-Policy"] is None
 
 
-def test_cookies_go_over_https_only(server: Serving) -> None:
-    login = ask(server, "GET", "/admin/login/", **HTTPS)
+def test_cookies_are_sent_over_https_only(server: ServerProcess) -> None:
+    login = send(server, "GET", "/admin/login/", **HTTPS)
     cookie = login.headers["Set-Cookie"]
     assert cookie.startswith("csrftoken=")
     assert "; Secure" in cookie
     assert "SameSite=Lax" in cookie
 
 
-def test_static_files(server: Serving) -> None:
+def test_static_files_are_served_and_cacheable(server: ServerProcess) -> None:
     for path in (
         "reservations/home.css",
         "reservations/admin.css",
         "unfold/css/styles.css",
         "drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js",
     ):
-        answer = ask(server, "GET", f"/static/{path}", **HTTPS)
-        assert answer.status == 200, path
-        assert "public" in answer.headers["Cache-Control"]
+        response = send(server, "GET", f"/static/{path}", **HTTPS)
+        assert response.status == 200, path
+        assert "public" in response.headers["Cache-Control"]
 
 
-def test_every_request_is_a_line_of_json(server: Serving) -> None:
-    ask(server, "GET", "/reservations?secret=1", **HTTPS, X_Request_ID="mine", X_Forwarded_For="a")
+def test_each_request_is_logged_as_one_json_line(server: ServerProcess) -> None:
+    send(server, "GET", "/reservations?secret=1", **HTTPS, X_Request_ID="mine", X_Forwarded_For="a")
     lines = [json.loads(line) for line in re.findall(r"^{.*}$", server.output, re.MULTILINE)]
     [line] = [line for line in lines if line.get("request_id") == "mine"]
     assert {name: line[name] for name in ("event", "method", "path", "status", "client")} == {
@@ -156,18 +161,18 @@ def test_every_request_is_a_line_of_json(server: Serving) -> None:
     assert line["milliseconds"] > 0
 
 
-def test_only_named_proxies_are_believed(migrated_home: Path) -> None:
-    with Serving(
+def test_headers_of_other_proxies_are_ignored(migrated_home: Path) -> None:
+    with ServerProcess(
         migrated_home,
         DJANGO_DEBUG="0",
         SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="tickets.example",
         FORWARDED_ALLOW_IPS="10.9.8.7",
     ) as server:
-        answer = ask(server, "GET", "/", Host="tickets.example", X_Forwarded_Proto="https")
-        assert answer.status == 301
+        response = send(server, "GET", "/", Host="tickets.example", X_Forwarded_Proto="https")
+        assert response.status == 301
 
 
 def test_cors_is_off_by_default(db: None) -> None:
-    answer = Client().get("/health", headers={"origin": SHOP})
-    assert "Access-Control-Allow-Origin" not in answer
+    response = Client().get("/health", headers={"origin": SHOP})
+    assert "Access-Control-Allow-Origin" not in response

@@ -1,11 +1,10 @@
-"""The application as gunicorn calls it, without gunicorn."""
+"""The WSGI application, called without gunicorn."""
 
 import gc
 import io
 import json
 import sys
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -16,9 +15,9 @@ from ticketboss.wsgi import application
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def ask(method: str, path: str, body: object = None, **headers: str) -> int:
-    """Send one request, and return the status of the answer."""
-    sent = json.dumps(body).encode() if body is not None else b""
+def call(method: str, path: str, body: object = None, **headers: str) -> int:
+    """Call the application and return the status of its response."""
+    payload = json.dumps(body).encode() if body is not None else b""
     statuses: list[str] = []
     path_info, _, query = path.partition("?")
     environ: dict[str, Any] = {
@@ -28,18 +27,19 @@ def ask(method: str, path: str, body: object = None, **headers: str) -> int:
         "SERVER_NAME": "testserver",
         "SERVER_PORT": "80",
         "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(sent)),
-        "wsgi.input": io.BytesIO(sent),
+        "CONTENT_LENGTH": str(len(payload)),
+        "wsgi.input": io.BytesIO(payload),
         "wsgi.errors": sys.stderr,
         "wsgi.url_scheme": "http",
-        **{f"HTTP_{name.upper()}": text for name, text in headers.items()},
+        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
     }
-    answer = application(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
-    list(answer)
-    answer.close()  # type: ignore[attr-defined]
+    response = application(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
+    list(response)
+    response.close()  # type: ignore[attr-defined]
     return int(statuses[0][:3])
 
 
+UNKNOWN_ID = "01890000-0000-7000-8000-000000000000"
 SALE = {"partnerId": "p", "seats": 1, "eventId": "hot"}
 BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "quantity": 3}]}
 
@@ -59,23 +59,22 @@ BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "qu
         ("POST", "/reservations", SALE | {"eventId": "none"}, 404, {}),
         ("GET", "/reservations/none", None, 400, {}),
         ("DELETE", "/reservations", None, 405, {}),
-        ("DELETE", f"/reservations/{uuid4()}", None, 404, {}),
+        ("DELETE", f"/reservations/{UNKNOWN_ID}", None, 404, {}),
         ("GET", "/api/v1/events/hot", None, 304, {"if_none_match": "*"}),
         ("POST", "/api/v1/bookings", BOOKING, 409, {}),
     ],
 )
-def test_a_request_leaves_nothing_to_the_garbage_collector(
+def test_request_leaves_no_reference_cycles(
     method: str, path: str, body: object, status: int, headers: dict[str, str]
 ) -> None:
-    """Nothing it made refers to itself in a circle."""
     EventFactory.create(slug="hot", total_seats=2)
-    Event.objects.filter(slug=DEFAULT_EVENT).delete()  # the migration's, if none has flushed it
+    Event.objects.filter(slug=DEFAULT_EVENT).delete()  # created by a migration, unless flushed
     EventFactory.create(slug=DEFAULT_EVENT)
-    assert ask(method, path, body, **headers) == status  # what is made once
+    assert call(method, path, body, **headers) == status  # fill caches
     gc.collect()
     gc.disable()
     try:
-        assert ask(method, path, body, **headers) == status
+        assert call(method, path, body, **headers) == status
         assert gc.collect() == 0
     finally:
         gc.enable()

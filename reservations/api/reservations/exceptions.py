@@ -1,10 +1,10 @@
-"""What only this family refuses."""
+"""Errors of the reservations API only."""
 
 from rest_framework.exceptions import APIException
 
 
 class InvalidReservationId(APIException):
-    """The path names no reservation and never could."""
+    """The id in the path is not a UUID."""
 
     status_code = 400
     default_code = "invalid"

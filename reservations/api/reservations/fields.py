@@ -1,4 +1,4 @@
-"""Fields of the reservations family's own."""
+"""Fields of the reservations API only."""
 
 import unicodedata
 from typing import Any
@@ -15,12 +15,13 @@ _VISIBLE = f"[^{_CONTROL}{_BLANK}]"
 PARTNER_PATTERN = (
     f"^[{_BLANK}]*{_VISIBLE}([^{_CONTROL}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
 )
-"""What ``PartnerIdField`` accepts, as a regular expression for clients."""
+"""A regular expression for the OpenAPI document; matches what ``PartnerIdField`` accepts, except
+that it does not exclude lone surrogates."""
 
 
 @extend_schema_field({"type": "string", "pattern": PARTNER_PATTERN})
 class PartnerIdField(StrictCharField):
-    """A partner's id: 1 to 100 characters after trimming, all of them storable and printable."""
+    """A partner id: 1 to 100 characters after trimming, no control characters or surrogates."""
 
     default_error_messages = {
         "too_long": f"Partner ID must be at most {MAX_PARTNER_LENGTH} characters",
@@ -32,18 +33,18 @@ class PartnerIdField(StrictCharField):
         super().__init__(subject="Partner ID", error_messages=missing, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return ``data`` trimmed, if it can name a partner."""
+        """Return ``data`` without surrounding whitespace; reject it unless it is a partner id."""
         partner = super().to_internal_value(data).strip()
         if not partner:
             self.fail("required")
         if len(partner) > MAX_PARTNER_LENGTH:
             self.fail("too_long")
-        # Most are printable throughout, which is quick to tell.
-        if not partner.isprintable() and any(map(_is_refused, partner)):
+        # Most ids are entirely printable, which is fast to check.
+        if not partner.isprintable() and any(map(_is_forbidden, partner)):
             self.fail("unprintable")
         return partner
 
 
-def _is_refused(character: str) -> bool:
-    # Cc: control characters. Cs: lone surrogates, which no encoding can store.
+def _is_forbidden(character: str) -> bool:
+    # Cc: control characters. Cs: lone surrogates, which UTF-8 cannot encode.
     return unicodedata.category(character) in {"Cc", "Cs"}

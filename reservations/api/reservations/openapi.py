@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the reservations family."""
+"""The OpenAPI descriptions of the reservations API."""
 
 from typing import Any
 from uuid import UUID
@@ -10,7 +10,7 @@ from reservations.api.openapi import (
     HEADERS,
     IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
-    KEY_FAULTS,
+    INVALID_KEY,
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
@@ -31,24 +31,23 @@ _TAGS = ["Reservations"]
 _MOUNTS = ["/", "/api", "/api/demo"]
 _EXAMPLES = load_examples(__file__)
 _ID = OpenApiParameter(
-    "reservation_id", UUID, "path", description="As POST /reservations answered it"
+    "reservation_id", UUID, "path", description="As returned by POST /reservations"
 )
 _UNKNOWN_EVENT = errors.EventNotFound("")
 
 SUMMARY = extend_schema(
     operation_id="getSummary",
-    summary="Figures of an event",
-    description="Committed figures; `version` goes up by one with every change to the event.",
+    summary="Get the summary of an event",
+    description="Returns committed values. An expired hold counts as held until it is released, "
+    "usually within seconds. `version` increases by one with every change to the event.",
     tags=_TAGS,
     parameters=[
-        OpenApiParameter(
-            "eventId", default=DEFAULT_EVENT, description="The event; the default one if not given"
-        ),
+        OpenApiParameter("eventId", default=DEFAULT_EVENT, description="The id of the event"),
         *IF_NONE_MATCH,
         *HEADERS,
     ],
     responses={
-        200: success(SummarySerializer, "The event's figures", _EXAMPLES["getSummary"]),
+        200: success(SummarySerializer, "The summary of the event", _EXAMPLES["getSummary"]),
         **NOT_MODIFIED,
         **refusals(_UNKNOWN_EVENT, errors.Busy()),
     },
@@ -58,17 +57,19 @@ RESERVE = extend_schema(
     operation_id="reserve",
     summary="Reserve seats",
     description=(
-        "The seats are yours when the answer is 201, and certainly not when it is 400, 404, 409, "
-        "412, 413, 415, 422 or 503 `busy`. 409 `not_enough_seats` is final; 503 is worth another "
-        "try. With `holdSeconds` they are held for so long, until they are confirmed. Unknown "
-        "fields are ignored. The body is at most 64 KiB of UTF-8."
+        "Sells seats of one event. With `holdSeconds`, holds them for that many seconds instead; a "
+        "hold that is not confirmed in time expires and returns its seats. 201 means that the "
+        "seats are sold or held. 400, 404, 409, 412, 413, 415, 422 and 503 `busy` guarantee that "
+        "nothing was reserved. 409 `not_enough_seats` is final; after a 503, retry with the same "
+        "`Idempotency-Key`. Unknown fields are ignored. The body is at most 64 KiB of UTF-8."
     ),
     tags=_TAGS,
     parameters=[
         OpenApiParameter(
             "If-Match",
             location="header",
-            description="Refuse, unless the event has this `ETag` once expired holds are released",
+            description="Refuse the request unless the event has this `ETag` after its expired "
+            "holds have been released",
         ),
         *IDEMPOTENCY_KEY,
         *HEADERS,
@@ -77,11 +78,13 @@ RESERVE = extend_schema(
     request=ReservationRequest,
     examples=named(_EXAMPLES["reserve"]["request"], request_only=True),
     responses={
-        201: success(ReservedSerializer, "The seats are yours", _EXAMPLES["reserve"]["answer"]),
+        201: success(
+            ReservedSerializer, "The seats are sold or held", _EXAMPLES["reserve"]["response"]
+        ),
         **refusals(
             *validation_errors(ReservationRequest),
             *MALFORMED,
-            *KEY_FAULTS,
+            *INVALID_KEY,
             _UNKNOWN_EVENT,
             errors.NotEnoughSeats(requested=3, available_seats=2),
             errors.VersionConflict(version=15),
@@ -93,9 +96,9 @@ RESERVE = extend_schema(
 
 RETRIEVE = extend_schema(
     operation_id="getReservation",
-    summary="A reservation",
-    description="Reads never look at the clock: a hold that nobody has asked about since it "
-    "expired may be shown as held for a few seconds more. An item of a booking is not found here.",
+    summary="Get a reservation",
+    description="An expired hold may still be shown as held for a few seconds. The id of a "
+    "booking's item returns 404.",
     tags=_TAGS,
     parameters=[_ID, *HEADERS],
     responses={
@@ -111,8 +114,9 @@ RETRIEVE = extend_schema(
 CONFIRM = extend_schema(
     operation_id="confirmReservation",
     summary="Confirm a held reservation",
-    description="One that is confirmed already stays so. Whether a hold has expired is decided by "
-    "the database's clock, once its event is locked. No body is needed.",
+    description="Confirming a confirmed reservation returns 200 and changes nothing. Whether a "
+    "hold has expired is decided by the database's clock when the request is processed. No body "
+    "is needed.",
     tags=_TAGS,
     parameters=[_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,
@@ -123,7 +127,7 @@ CONFIRM = extend_schema(
         **refusals(
             InvalidReservationId(),
             *MALFORMED,
-            *KEY_FAULTS,
+            *INVALID_KEY,
             errors.ReservationNotFound(),
             errors.HoldExpired(),
             *POST_REFUSALS,
@@ -134,7 +138,8 @@ CONFIRM = extend_schema(
 CANCEL = extend_schema(
     operation_id="cancelReservation",
     summary="Cancel a reservation and return its seats",
-    description="Held or confirmed. Of several at the same moment, exactly one gets 204.",
+    description="Cancels a held or confirmed reservation. Of several concurrent requests, exactly "
+    "one gets 204.",
     tags=_TAGS,
     parameters=[_ID, *HEADERS],
     responses={
@@ -150,13 +155,13 @@ CANCEL = extend_schema(
 
 
 def add_links_and_mounts(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add what ``extend_schema`` cannot say: what to do with a new id, and the other mounts."""
-    family = {path: item for path, item in result["paths"].items() if path.startswith("/res")}
-    for operations in family.values():
+    """Add what ``extend_schema`` cannot express: links from a new reservation, and the mounts."""
+    paths = {path: item for path, item in result["paths"].items() if path.startswith("/res")}
+    for operations in paths.values():
         for operation in operations.values():
             operation["servers"] = [{"url": mount} for mount in _MOUNTS]
     parameters = {"reservation_id": "$response.body#/reservationId"}
-    family["/reservations"]["post"]["responses"]["201"]["links"] = {
+    paths["/reservations"]["post"]["responses"]["201"]["links"] = {
         target: {"operationId": target, "parameters": parameters}
         for target in ("getReservation", "confirmReservation", "cancelReservation")
     }

@@ -1,4 +1,4 @@
-"""What the reservations family takes and gives."""
+"""The serializers of the reservations API."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
         min_value=1,
         max_value=MAX_SEATS,
         error_messages={"max_value": f"Maximum {MAX_SEATS} seats per request"},
-        help_text='`"3"`, `3.0` and `true` are refused',
+        help_text='`"3"`, `3.0` and `true` are rejected',
     )
     eventId = StrictCharField(subject="Event ID", source="event", default=DEFAULT_EVENT)
     holdSeconds = StrictIntegerField(
@@ -35,28 +35,28 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
         max_value=MAX_HOLD_SECONDS,
         source="hold_seconds",
         required=False,
-        help_text="Hold the seats for so long, to confirm",
+        help_text="Hold the seats for this many seconds instead of selling them immediately",
     )
     expectedVersion = StrictIntegerField(
         subject="Expected version",
         source="expected_version",
         required=False,
-        help_text="Refuse, unless the event is at this version",
+        help_text="Refuse the request unless the event has this version",
     )
 
 
 class ReservedSerializer(serializers.Serializer[Reserved]):
-    """The answer to POST /reservations."""
+    """The response to POST /reservations."""
 
     reservationId = serializers.UUIDField(source="id")
     seats = serializers.IntegerField()
     status = serializers.ChoiceField(["confirmed", "held"])
     expiresAt = serializers.DateTimeField(
-        source="expires_at", required=False, help_text="When the hold ends, if it is one"
+        source="expires_at", required=False, help_text="When the hold expires; only for holds"
     )
 
     def to_representation(self, reserved: Reserved) -> dict[str, Any]:
-        """Show a hold; and by hand, since a hot event has so many, a sale, which has no end."""
+        """Return the response body; for a confirmed reservation, bypass the fields for speed."""
         if reserved.expires_at:
             return super().to_representation(reserved)
         return {
@@ -67,7 +67,7 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
 
 
 class ReservationSerializer(serializers.Serializer[Reservation | Confirmed]):
-    """A reservation: the model, or the ledger's outcome."""
+    """A reservation."""
 
     reservationId = serializers.UUIDField(source="id")
     eventId = serializers.CharField(source="event_slug")
@@ -79,18 +79,21 @@ class ReservationSerializer(serializers.Serializer[Reservation | Confirmed]):
         source="expires_at",
         read_only=True,
         allow_null=True,
-        help_text="When a hold ends, or has ended",
+        help_text="When the hold expires or has expired; null unless `held` or `expired`",
     )
 
 
 @extend_schema_serializer(many=False)
 class SummarySerializer(serializers.ModelSerializer[Event]):
-    """An event's figures."""
+    """The seat counts and the version of an event."""
 
     eventId = serializers.CharField(source="slug")
     totalSeats = serializers.IntegerField(source="total_seats")
     availableSeats = serializers.IntegerField(source="available_seats")
-    reservationCount = serializers.IntegerField(source="reservation_count")
+    reservationCount = serializers.IntegerField(
+        source="reservation_count",
+        help_text="Number of confirmed reservations, including the items of bookings",
+    )
     version = serializers.IntegerField()
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Routes of the reservations family; each with and without a slash at the end."""
+"""Routes of the reservations API, each with an optional trailing slash."""
 
 from django.urls import re_path
 

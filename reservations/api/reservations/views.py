@@ -1,4 +1,4 @@
-"""The reservations family: one event, one partner."""
+"""The reservations API: a reservation is for one event and one partner."""
 
 from typing import Any
 from uuid import UUID
@@ -26,24 +26,24 @@ from reservations.ledger.commands import Cancel, Confirm, Reserve
 from reservations.models import DEFAULT_EVENT
 
 ACTOR = "api"
-# Of idempotency keys, the same for all mounts.
+# The namespace of idempotency keys, shared by all mounts.
 SCOPE = "reservations"
 
 
 class ReservationsViewSet(IdempotentViewSet):
-    """The event's figures, and new reservations."""
+    """Returns the summary of an event, and creates reservations."""
 
     scope = SCOPE
 
     @openapi.SUMMARY
     def list(self, request: Request) -> JSONResponse:
-        """Show the figures of the event that ``?eventId=`` names."""
+        """Return the summary of the event in ``?eventId=``, or of the default event."""
         event = queries.get_event(request.query_params.get("eventId", DEFAULT_EVENT))
         return etags.conditional_response(request, event, represent(SummarySerializer, event))
 
     @openapi.RESERVE
     def create(self, request: Request) -> JSONResponse:
-        """Reserve or hold seats, or refuse at once."""
+        """Reserve or hold seats."""
         wanted = validate(ReservationRequest, request.data)
         reserved = submit(
             Reserve(
@@ -62,13 +62,17 @@ class ReservationsViewSet(IdempotentViewSet):
 
 
 class ReservationViewSet(IdempotentViewSet):
-    """One reservation."""
+    """Returns, confirms and cancels one reservation."""
 
     scope = SCOPE
     reservation_id: UUID
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuse a bad id before anything else, whatever the method."""
+        """Reject an invalid id, for every method; the idempotency key is checked first.
+
+        Raises:
+            InvalidReservationId: the id in the path is not a UUID.
+        """
         super().initial(request, *args, **kwargs)
         reservation_id = parse_uuid(kwargs["reservation_id"])
         if reservation_id is None:
@@ -77,13 +81,13 @@ class ReservationViewSet(IdempotentViewSet):
 
     @openapi.RETRIEVE
     def retrieve(self, request: Request, reservation_id: str) -> JSONResponse:
-        """Show the reservation, whatever its status."""
+        """Return the reservation, whatever its status."""
         reservation = queries.get_reservation(self.reservation_id)
         return JSONResponse(represent(ReservationSerializer, reservation))
 
     @openapi.CONFIRM
     def confirm(self, request: Request, reservation_id: str) -> JSONResponse:
-        """Make what is held confirmed."""
+        """Confirm a held reservation."""
         confirmed = submit(
             Confirm(
                 reservation_id=self.reservation_id,

@@ -1,4 +1,4 @@
-"""The form of this family's errors; ``api/exceptions.py`` says which status they have."""
+"""The error format of the bookings API; ``api/exceptions.py`` defines the statuses."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from reservations.api.exceptions import Body, to_api_error
 from reservations.api.responses import JSONResponse
 
 _NAMES = {"invalid": "ValidationError"}
-"""Names that are not their code in PascalCase."""
+"""Error names by code, where the name is not the code in PascalCase."""
 
 
 def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
-    """Answer any exception of a view."""
-    answer = to_api_error(error)
-    name = _NAMES.get(answer.code) or answer.code.title().replace("_", "")
-    body = {"error": name, "message": answer.sentence, **answer.details, **_details(error)}
-    return JSONResponse(body, status=answer.status, headers=answer.headers)
+    """Return the response for an exception raised by a view."""
+    api_error = to_api_error(error)
+    name = _NAMES.get(api_error.code) or api_error.code.title().replace("_", "")
+    body = {"error": name, "message": api_error.sentence, **api_error.details, **_details(error)}
+    return JSONResponse(body, status=api_error.status, headers=api_error.headers)
 
 
 def _details(error: Exception) -> Body:
     match error:
         case errors.EventNotFound():
-            # A client may send what no encoding can: a lone surrogate.
+            # The id may contain a lone surrogate, which UTF-8 cannot encode.
             return {"eventId": error.event.encode("utf-8", "replace").decode()}
         case errors.InsufficientSeats():
             items = [

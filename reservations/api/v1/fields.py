@@ -1,4 +1,4 @@
-"""Fields of the bookings family's own."""
+"""Fields of the bookings API only."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,16 +15,16 @@ from reservations.models import Booking
 MAX_ITEMS = 20
 MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 STATUSES = {status.upper(): status for status in Booking.Status.values}
-"""The status of the model by the name that the API gives it."""
+"""The model's statuses by their names in the API."""
 
-_validate_email = EmailValidator(allowlist=[])  # Not even localhost
+_validate_email = EmailValidator(allowlist=[])  # Do not accept localhost.
 
 
 def _is_email(text: str) -> bool:
     try:
         _validate_email(text)
     except DjangoValidationError as error:
-        # It refers to itself, and would keep these frames with all that they hold.
+        # The exception refers to itself; its traceback would keep these frames in memory.
         error.__traceback__ = None
         return False
     return True
@@ -39,32 +39,32 @@ class EmailField(StrictCharField):
         super().__init__(subject="email", error_messages=messages, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return ``data`` if mail can be sent there."""
+        """Return the trimmed address; reject it unless it is valid."""
         address = super().to_internal_value(data).strip()
-        # Quoted local parts may hold control characters, which no header may.
+        # Quoted local parts may contain control characters, but mail headers must not.
         if len(address) > MAX_EMAIL_LENGTH or not (address.isprintable() and _is_email(address)):
             self.fail("invalid")
         return address
 
 
 class StatusField(serializers.ChoiceField):
-    """A booking's status, in capitals."""
+    """A booking's status, in upper case."""
 
     def __init__(self, **options: Any) -> None:
         messages: Messages = {"invalid_choice": f"must be one of {', '.join(STATUSES)}"}
         super().__init__(list(STATUSES), error_messages=messages, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the status of the model."""
+        """Return the model's status."""
         return STATUSES[super().to_internal_value(data)]
 
     def to_representation(self, value: str) -> str:
-        """Return ``value`` in capitals."""
+        """Return ``value`` in upper case."""
         return value.upper()
 
 
 class ItemsField(serializers.ListField):
-    """1 to 20 items, no event twice; every fault of every item is reported."""
+    """1 to 20 items, each event at most once; reports all errors of all items."""
 
     default_error_messages = {
         "required": "at least one booking item is required",
@@ -78,25 +78,25 @@ class ItemsField(serializers.ListField):
         super().__init__(min_length=1, max_length=MAX_ITEMS, **options)
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """Return the items."""
+        """Return the validated items, in order; reject them with all errors."""
         if not isinstance(data, list):
             self.fail("invalid")
         if not data:
             self.fail("required")
         items: list[Any] = []
-        faults: dict[Any, Any] = {}
+        errors: dict[Any, Any] = {}
         try:
             items = self.run_child_validation(data)
         except ValidationError as error:
-            faults = dict(error.detail)  # type: ignore[arg-type]
-        if whole := [self.error_messages[name] for name in _faults_of_the_whole(data)]:
-            faults[""] = whole
-        if faults:
-            raise ValidationError(faults)
+            errors = dict(error.detail)  # type: ignore[arg-type]
+        if list_errors := [self.error_messages[name] for name in _list_errors(data)]:
+            errors[""] = list_errors
+        if errors:
+            raise ValidationError(errors)
         return items
 
 
-def _faults_of_the_whole(items: list[Any]) -> Iterator[str]:
+def _list_errors(items: list[Any]) -> Iterator[str]:
     if len(items) > MAX_ITEMS:
         yield "too_many"
     events = list(_event_ids(items))

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the bookings family."""
+"""The OpenAPI descriptions of the bookings API."""
 
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from reservations.api.openapi import (
     HEADERS,
     IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
-    KEY_FAULTS,
+    INVALID_KEY,
     MALFORMED,
     NOT_MODIFIED,
     POST_REFUSALS,
@@ -39,26 +39,28 @@ from reservations.models import DEFAULT_EVENT
 
 
 class V1Error(serializers.Serializer[Any]):
-    """A refusal."""
+    """An error response."""
 
-    error = serializers.CharField(help_text="A name to program against")
-    message = serializers.CharField(help_text="A sentence for people")
+    error = serializers.CharField(help_text="A machine-readable error name")
+    message = serializers.CharField(help_text="A human-readable message")
 
 
 class V1Invalid(V1Error):
-    """A refused body, query string or header, with all its faults."""
+    """A validation error response that lists all errors of the body, query string or header."""
 
     details = openapi.Fault(many=True)
 
 
 class UnknownEvent(V1Error):
-    """There is no such event."""
+    """The event does not exist."""
 
-    eventId = serializers.CharField(help_text="The first in the order of the request")
+    eventId = serializers.CharField(
+        help_text="For a booking, the first unknown event in the order of its items"
+    )
 
 
 class ShortItem(serializers.Serializer[Any]):
-    """An item that cannot be had."""
+    """An item with too few available seats."""
 
     eventId = serializers.CharField()
     requested = serializers.IntegerField()
@@ -66,7 +68,10 @@ class ShortItem(serializers.Serializer[Any]):
 
 
 class InsufficientSeats(V1Error):
-    """A final denial: the first short item, and all of them."""
+    """Too few seats are available for ``items``; the first is repeated at the top level.
+
+    This refusal is final.
+    """
 
     eventId = serializers.CharField()
     requested = serializers.IntegerField()
@@ -88,17 +93,20 @@ refusals = partial(
 
 
 _EVENTS, _BOOKINGS = ["Events"], ["Bookings"]
-_EVENT_ID = OpenApiParameter("event_id", str, "path", description="As GET /api/v1/events shows it")
+_EVENT_ID = OpenApiParameter(
+    "event_id", str, "path", description="As returned by GET /api/v1/events"
+)
 _BOOKING_ID = OpenApiParameter(
-    "booking_id", UUID, "path", description="As POST /api/v1/bookings answered it"
+    "booking_id", UUID, "path", description="As returned by POST /api/v1/bookings"
 )
 _UNKNOWN_EVENT = errors.EventNotFound("no-such-event")
 _EXAMPLES = load_examples(__file__)
 
 
 def _answer(name: str, **fields: Any) -> Any:
-    form = type(inline_serializer(name, fields))
-    return extend_schema_serializer(many=False)(form)  # One object, even if it is a list's.
+    serializer = type(inline_serializer(name, fields))
+    # One object: drf-spectacular documents a list for an action named ``list``.
+    return extend_schema_serializer(many=False)(serializer)
 
 
 _EVENT_ANSWER = _answer("EventAnswer", data=EventSerializer())
@@ -106,7 +114,7 @@ _EVENT_PAGE = _answer("EventPage", data=EventSerializer(many=True), pagination=P
 _CHANGE_PAGE = _answer(
     "ChangePage",
     data=ChangeSerializer(many=True),
-    next=serializers.IntegerField(help_text="The `after` of the next request"),
+    next=serializers.IntegerField(help_text="The value of `after` for the next request"),
 )
 _BOOKING_ANSWER = _answer("BookingAnswer", data=BookingSerializer())
 _BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagination=Pagination())
@@ -114,8 +122,8 @@ _BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagina
 
 LIST_EVENTS = extend_schema(
     operation_id="listEvents",
-    summary="Events by date",
-    description="Those without a date come last; those of one date are ordered by their id.",
+    summary="List events by date",
+    description="Ordered by date, then by id. Events without a date come last.",
     tags=_EVENTS,
     parameters=[PageQuery, *HEADERS],
     responses={
@@ -126,8 +134,9 @@ LIST_EVENTS = extend_schema(
 
 RETRIEVE_EVENT = extend_schema(
     operation_id="getEvent",
-    summary="An event",
-    description="Committed figures; `version` goes up by one with every change to the event.",
+    summary="Get an event",
+    description="Returns committed values. An expired hold counts as held until it is released, "
+    "usually within seconds. `version` increases by one with every change to the event.",
     tags=_EVENTS,
     parameters=[_EVENT_ID, *IF_NONE_MATCH, *HEADERS],
     responses={
@@ -139,21 +148,22 @@ RETRIEVE_EVENT = extend_schema(
 
 LIST_CHANGES = extend_schema(
     operation_id="listChanges",
-    summary="What happened to an event",
-    description="Every change of the event, in order and without a gap, however many are being "
-    "written. Ask again with `after` set to `next` for those that have come since.",
+    summary="List the changes of an event",
+    description="Returns changes in order and without gaps, even while new ones are being written. "
+    "To read later changes, send another request with `after` set to `next`. Clients must accept "
+    "new values of `kind`.",
     tags=_EVENTS,
     parameters=[_EVENT_ID, ChangesQuery, *HEADERS],
     responses={
-        200: success(_CHANGE_PAGE, "Changes in their order", _EXAMPLES["listChanges"]),
+        200: success(_CHANGE_PAGE, "Changes in order", _EXAMPLES["listChanges"]),
         **refusals(*validation_errors(ChangesQuery), _UNKNOWN_EVENT, errors.Busy()),
     },
 )
 
 LIST_BOOKINGS = extend_schema(
     operation_id="listBookings",
-    summary="Bookings, newest first",
-    description="All conditions that are given must hold.",
+    summary="List bookings, newest first",
+    description="Returns the bookings that match all of the given filters.",
     tags=_BOOKINGS,
     parameters=[BookingsQuery, *HEADERS],
     responses={
@@ -167,22 +177,22 @@ LIST_BOOKINGS = extend_schema(
 
 BOOK = extend_schema(
     operation_id="book",
-    summary="Book tickets for several events, all or nothing",
+    summary="Book tickets for one or more events, all or nothing",
     description=(
-        "All items are yours when the answer is 201, and certainly none of them when it is 400, "
-        "404, 409, 413, 415, 422 or 503 `Busy`. 409 is final; 503 is worth another try. Unknown "
-        "fields are ignored. The customer gets an e-mail."
+        "201 means that all items are booked. 400, 404, 409, 413, 415, 422 and 503 `Busy` "
+        "guarantee that nothing was booked. 409 is final; after a 503, retry with the same "
+        "`Idempotency-Key`. Unknown fields are ignored. The customer gets an e-mail."
     ),
     tags=_BOOKINGS,
     parameters=[*IDEMPOTENCY_KEY, *HEADERS, location("the booking")],
     request=BookingRequest,
     examples=named(_EXAMPLES["book"]["request"], request_only=True),
     responses={
-        201: success(_BOOKING_ANSWER, "All items are booked", _EXAMPLES["book"]["answer"]),
+        201: success(_BOOKING_ANSWER, "All items are booked", _EXAMPLES["book"]["response"]),
         **refusals(
             *validation_errors(BookingRequest),
             *MALFORMED,
-            *KEY_FAULTS,
+            *INVALID_KEY,
             _UNKNOWN_EVENT,
             errors.InsufficientSeats((errors.Shortage(DEFAULT_EVENT, 3, 2),)),
             *POST_REFUSALS,
@@ -192,8 +202,8 @@ BOOK = extend_schema(
 
 RETRIEVE_BOOKING = extend_schema(
     operation_id="getBooking",
-    summary="A booking",
-    description="The booking, whatever its status.",
+    summary="Get a booking",
+    description="Returns the booking, whatever its status.",
     tags=_BOOKINGS,
     parameters=[_BOOKING_ID, *HEADERS],
     responses={
@@ -204,9 +214,9 @@ RETRIEVE_BOOKING = extend_schema(
 
 CANCEL_BOOKING = extend_schema(
     operation_id="cancelBooking",
-    summary="Cancel a booking whole and return its seats",
-    description="Of several at the same moment, exactly one gets 200. No body is needed. The "
-    "customer gets an e-mail.",
+    summary="Cancel a booking and return its seats",
+    description="Cancels all items of the booking. Of several concurrent requests, exactly one "
+    "cancels it. No body is needed. The customer gets an e-mail.",
     tags=_BOOKINGS,
     parameters=[_BOOKING_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,
@@ -214,7 +224,7 @@ CANCEL_BOOKING = extend_schema(
         200: success(_BOOKING_ANSWER, "The booking is cancelled", _EXAMPLES["cancelBooking"]),
         **refusals(
             *MALFORMED,
-            *KEY_FAULTS,
+            *INVALID_KEY,
             errors.BookingNotFound(),
             errors.BookingAlreadyCancelled(),
             *POST_REFUSALS,
@@ -224,7 +234,7 @@ CANCEL_BOOKING = extend_schema(
 
 
 def add_links(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Say what to do with the id of a new booking."""
+    """Add links from a new booking to its operations."""
     parameters = {"booking_id": "$response.body#/data/id"}
     result["paths"]["/api/v1/bookings"]["post"]["responses"]["201"]["links"] = {
         target: {"operationId": target, "parameters": parameters}

@@ -1,4 +1,4 @@
-"""Pages of a list."""
+"""Pagination of lists."""
 
 from typing import Any, TypeVar
 
@@ -15,23 +15,23 @@ _M = TypeVar("_M", bound=Model)
 
 
 class PageQuery(serializers.Serializer[Any]):
-    """Which page of a list, and how long a page is."""
+    """The number and the length of a page."""
 
     page = QueryIntegerField(min_value=1, max_value=_MAX_PAGE, default=1)
     limit = QueryIntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 
 class Pagination(serializers.Serializer[Any]):
-    """Where in the list a page is."""
+    """The position of a page in the list."""
 
     page = serializers.IntegerField()
     limit = serializers.IntegerField()
-    total = serializers.IntegerField(help_text="Rows of the whole list")
+    total = serializers.IntegerField(help_text="Number of entries on all pages")
     totalPages = serializers.IntegerField()
 
 
 def paginate(rows: QuerySet[_M, _M], *, page: int, limit: int) -> tuple[list[_M], dict[str, int]]:
-    """Return one page of ``rows``, empty past the end, and where it is."""
+    """Return one page of ``rows`` (empty past the end) and the values of its ``Pagination``."""
     total = rows.count()
     start = (page - 1) * limit
     found = list(rows[start : start + limit]) if start < total else []

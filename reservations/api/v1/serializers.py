@@ -1,4 +1,4 @@
-"""What the bookings family takes and gives."""
+"""The serializers of the bookings API."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from reservations.ledger.outcomes import BookedItem, BookingOutcome
 from reservations.models import Booking, Change, Event, Reservation
 
 MAX_QUANTITY = 3
-_MAX_VERSION = 2**63 - 1  # of PostgreSQL's bigint
+_MAX_VERSION = 2**63 - 1  # The maximum of PostgreSQL's bigint.
 
 
 @extend_schema_serializer(component_name="BookingItemRequest")
@@ -40,42 +40,44 @@ class ItemRequest(serializers.Serializer[Any]):
     )
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return the item as the ledger takes it."""
+        """Return the item as the ledger's ``BookingItem``."""
         return BookingItem(**super().to_internal_value(data))
 
 
 class BookingRequest(serializers.Serializer[dict[str, Any]]):
-    """The body of POST /bookings."""
+    """The body of POST /api/v1/bookings."""
 
-    customerEmail = EmailField(source="customer_email", help_text="Gets the confirmation")
-    items: Any = ItemsField(child=ItemRequest(), help_text="No event twice")
+    customerEmail = EmailField(
+        source="customer_email", help_text="Gets the e-mails about the booking"
+    )
+    items: Any = ItemsField(child=ItemRequest(), help_text="Each event at most once")
 
 
 class BookingsQuery(PageQuery):
-    """The query string of GET /bookings."""
+    """The query string of GET /api/v1/bookings."""
 
-    email = EmailField(required=False, help_text="Bookings of this customer")
-    status = StatusField(required=False, help_text="Bookings with this status")
+    email = EmailField(required=False, help_text="Only bookings of this customer, ignoring case")
+    status = StatusField(required=False, help_text="Only bookings with this status")
     eventId = QueryCharField(
-        source="event", required=False, help_text="Bookings with an item of this event"
+        source="event", required=False, help_text="Only bookings with an item for this event"
     )
 
 
 class ChangesQuery(serializers.Serializer[Any]):
-    """The query string of GET /events/{id}/changes."""
+    """The query string of GET /api/v1/events/{id}/changes."""
 
     after = QueryIntegerField(
         min_value=0,
         max_value=_MAX_VERSION,
         default=0,
-        help_text="Changes after this version: the `next` of the answer before",
+        help_text="Only changes after this version; pass the `next` of the previous response",
     )
     limit = QueryIntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
 
 
 @extend_schema_serializer(component_name="Event")
 class EventSerializer(serializers.ModelSerializer[Event]):
-    """An event and its figures."""
+    """An event with its seat counts and version."""
 
     id = serializers.CharField(source="slug")
     date = serializers.DateTimeField(source="starts_at", allow_null=True)
@@ -94,7 +96,9 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
     version = serializers.IntegerField()
     seats = serializers.IntegerField(help_text="Signed change of `availableSeats`")
-    availableSeats = serializers.IntegerField(source="available_seats", help_text="From then on")
+    availableSeats = serializers.IntegerField(
+        source="available_seats", help_text="The value after the change"
+    )
     reservationId = serializers.UUIDField(source="reservation_id", allow_null=True)
     at = serializers.DateTimeField()
 
@@ -105,7 +109,7 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
 @extend_schema_serializer(component_name="BookingItem")
 class ItemSerializer(serializers.Serializer[Reservation | BookedItem]):
-    """Tickets for one event: the model, or the ledger's outcome."""
+    """Tickets for one event."""
 
     eventId = serializers.CharField(source="event_slug")
     eventName = serializers.CharField(source="event_name")
@@ -114,7 +118,7 @@ class ItemSerializer(serializers.Serializer[Reservation | BookedItem]):
 
 @extend_schema_serializer(component_name="Booking")
 class BookingSerializer(serializers.Serializer[Booking | BookingOutcome]):
-    """A booking: the model, or the ledger's outcome."""
+    """A booking."""
 
     id = serializers.UUIDField()
     customerEmail = serializers.CharField(source="customer_email")

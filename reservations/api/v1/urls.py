@@ -1,4 +1,4 @@
-"""Routes of the bookings family; each with and without a slash at the end."""
+"""Routes of the bookings API, each with an optional trailing slash."""
 
 from django.urls import re_path
 

@@ -1,4 +1,4 @@
-"""The bookings family: several events, one customer, all or nothing."""
+"""The bookings API: a customer books one or more events, all or nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,21 +36,21 @@ ACTOR = "api/v1"
 
 
 class V1ViewSet(IdempotentViewSet):
-    """Views with this family's errors."""
+    """A viewset with the error format of the bookings API."""
 
     scope = "bookings"
 
     def get_exception_handler(self) -> Callable[..., JSONResponse]:
-        """Return this family's."""
+        """Return the exception handler of the bookings API."""
         return exception_handler
 
 
 class EventViewSet(V1ViewSet):
-    """Events, and what happened to them."""
+    """Returns events and their changes."""
 
     @openapi.LIST_EVENTS
     def list(self, request: Request) -> JSONResponse:
-        """Show a page of events, by date."""
+        """Return a page of events, by date."""
         query = _validate_query(PageQuery, request)
         events, pagination = paginate(queries.get_events(), **query)
         return JSONResponse(
@@ -59,7 +59,7 @@ class EventViewSet(V1ViewSet):
 
     @openapi.RETRIEVE_EVENT
     def retrieve(self, request: Request, event_id: str) -> JSONResponse:
-        """Show one event."""
+        """Return one event."""
         event = queries.get_event(event_id)
         return etags.conditional_response(
             request, event, {"data": represent(EventSerializer, event)}
@@ -67,7 +67,7 @@ class EventViewSet(V1ViewSet):
 
     @openapi.LIST_CHANGES
     def changes(self, request: Request, event_id: str) -> JSONResponse:
-        """Show what happened to the event after a version."""
+        """Return the changes of the event after a version."""
         query = _validate_query(ChangesQuery, request)
         changes = queries.get_changes(queries.get_event(event_id), **query)
         last = changes[-1].version if changes else query["after"]
@@ -75,11 +75,11 @@ class EventViewSet(V1ViewSet):
 
 
 class BookingsViewSet(V1ViewSet):
-    """All bookings, and new ones."""
+    """Lists and creates bookings."""
 
     @openapi.LIST_BOOKINGS
     def list(self, request: Request) -> JSONResponse:
-        """Show a page of bookings, newest first."""
+        """Return a page of bookings, newest first."""
         query = _validate_query(BookingsQuery, request)
         page, limit = query.pop("page"), query.pop("limit")
         found, pagination = paginate(queries.get_bookings(**query), page=page, limit=limit)
@@ -89,7 +89,7 @@ class BookingsViewSet(V1ViewSet):
 
     @openapi.BOOK
     def create(self, request: Request) -> JSONResponse:
-        """Book all items, or none."""
+        """Book all items or none."""
         if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
             raise ParseError(JSONObjectParser.error_messages["not_an_object"])
         wanted = validate(BookingRequest, request.data)
@@ -110,17 +110,17 @@ class BookingsViewSet(V1ViewSet):
 
 
 class BookingViewSet(V1ViewSet):
-    """One booking."""
+    """Returns and cancels one booking."""
 
     @openapi.RETRIEVE_BOOKING
     def retrieve(self, request: Request, booking_id: str) -> JSONResponse:
-        """Show the booking, whatever its status."""
+        """Return the booking, whatever its status."""
         booking = queries.get_booking(_parse_booking_id(booking_id))
         return JSONResponse({"data": represent(BookingSerializer, booking)})
 
     @openapi.CANCEL_BOOKING
     def cancel(self, request: Request, booking_id: str) -> JSONResponse:
-        """Cancel the booking whole and return its seats."""
+        """Cancel all items of the booking and return their seats."""
         cancelled = submit(
             CancelBooking(
                 booking_id=_parse_booking_id(booking_id),
@@ -134,7 +134,7 @@ class BookingViewSet(V1ViewSet):
 
 
 def _validate_query(query: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    # As a plain dictionary: of an HTML form, DRF would take an empty value for none.
+    # A plain dict: in a QueryDict, DRF would treat an empty value as missing.
     return validate(query, request.query_params.dict())
 
 

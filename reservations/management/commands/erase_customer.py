@@ -1,4 +1,4 @@
-"""``manage.py erase_customer EMAIL``."""
+"""``manage.py erase_customer EMAIL``: remove a customer's e-mail address."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,16 +12,16 @@ from reservations.privacy import erase_customer
 
 
 class Command(BaseCommand):
-    """Forget who booked; what they booked stays."""
+    """Removes a customer's e-mail address; the bookings themselves stay."""
 
-    help = "Remove a customer's e-mail address from all bookings and remembered answers"
+    help = "Remove a customer's e-mail address from all bookings and idempotency records"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take an address."""
-        parser.add_argument("email", help="the address, in whatever case")
+        """Add the command-line arguments."""
+        parser.add_argument("email", help="the address; case is ignored")
 
     def handle(self, *, email: str, **options: Any) -> None:
-        """Erase it."""
+        """Run the command."""
         try:
             validate_email(email.strip())
         except ValidationError as error:
@@ -29,10 +29,13 @@ class Command(BaseCommand):
         try:
             erased = erase_customer(email=email)
         except OperationalError as error:
-            raise CommandError(f"not all is erased yet, run it again: {error}") from error
+            raise CommandError(
+                f"the address is not completely erased, run the command again: {error}"
+            ) from error
         if not any(erased):
-            self.stdout.write("No booking has this address.")
+            self.stdout.write("No booking or idempotency record contains this address.")
             return
         self.stdout.write(
-            f"Erased from {erased.bookings} bookings and {erased.answers} remembered answers."
+            f"Removed from {erased.bookings} bookings"
+            f" and {erased.idempotency_records} idempotency records."
         )

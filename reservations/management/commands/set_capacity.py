@@ -1,4 +1,4 @@
-"""``manage.py set_capacity EVENT SEATS``."""
+"""``manage.py set_capacity EVENT SEATS``: change the capacity of an event."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,21 +9,23 @@ from reservations.errors import Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent
 
-_MAX_SEATS = 2_147_483_647  # of PostgreSQL's integer
+_MAX_SEATS = 2_147_483_647  # the maximum of PostgreSQL's integer type
 
 
 class Command(BaseCommand):
-    """Give an event more or fewer seats, never fewer than are sold."""
+    """Changes the capacity of an event, but not below the seats already sold or held."""
 
-    help = "Set how many seats an event has in all"
+    help = "Set the total number of seats of an event"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take an event and a number."""
+        """Add the command-line arguments."""
         parser.add_argument("event", help="slug of the event")
-        parser.add_argument("seats", type=int, help="seats in all, at least those sold already")
+        parser.add_argument(
+            "seats", type=int, help="total seats, at least as many as already sold or held"
+        )
 
     def handle(self, *, event: str, seats: int, **options: Any) -> None:
-        """Hand the command to the ledger."""
+        """Run the command."""
         if not 0 <= seats <= _MAX_SEATS:
             raise CommandError(f"seats must be from 0 to {_MAX_SEATS}")
         try:

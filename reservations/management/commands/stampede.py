@@ -1,4 +1,4 @@
-"""``manage.py stampede URL``: rehearse a ticket drop."""
+"""``manage.py stampede URL``: load test one event of a running server."""
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -10,89 +10,97 @@ from typing import Any, TypeVar
 from django.core.management.base import BaseCommand, CommandError
 
 from reservations.models import DEFAULT_EVENT
-from reservations.stampede.api import Api, Unusable
-from reservations.stampede.buyers import Buyer, Tally, add_up, drop
-from reservations.stampede.report import Bar, describe_load, describe_verdict
-from reservations.stampede.verdict import Evidence, judge
+from reservations.stampede.api import ApiClient, UnusableServer
+from reservations.stampede.buyers import Buyer, LoadTotals, combine, run_load
+from reservations.stampede.consistency import Observations, find_violations
+from reservations.stampede.report import ProgressBar, describe_load, describe_result
 
 N = TypeVar("N", int, float)
-_PATIENCE = 10.0
-"""Seconds that a server may need to find its breath after the drop."""
+_RECOVERY_SECONDS = 10.0
+"""How long to wait for a server that is unavailable after the load."""
 
 
 class Command(BaseCommand):
-    """Exit 0 if the books stayed true, 1 if not, 2 if there is nothing to judge."""
+    """Load test an event.
+
+    Exit codes: 0 consistent, 1 inconsistent, 2 nothing could be checked, 130 interrupted.
+    """
 
     help = (
-        "Rehearse a ticket drop: many buyers ask a running TicketBoss for seats at once, and the "
-        "event's own change feed must show afterwards that none was sold twice. The seats are "
-        "really bought, so name an event that is there for it. Needs no database. Ctrl-C ends "
-        "the drop early."
+        "Load test one event of a running TicketBoss server: many concurrent buyers request "
+        "seats, then the command checks the event's change feed for oversold seats and other "
+        "inconsistencies. The seats are really sold, so use an event meant for this. Needs no "
+        "database. Ctrl-C ends the load early and still runs the check."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take where to buy, and how hard."""
+        """Add the command-line arguments."""
         add = parser.add_argument
-        add("url", help="where TicketBoss is, like http://127.0.0.1:8000")
-        add("--event", default=DEFAULT_EVENT, help="its slug (default: %(default)s)")
+        add("url", help="base URL of the server, for example http://127.0.0.1:8000")
+        add("--event", default=DEFAULT_EVENT, help="the event's slug (default: %(default)s)")
         add(
             "--buyers",
             type=_between(int, 1, 1000),
             default=100,
-            help="how many ask at once, each on a connection of its own (default: %(default)s)",
+            help="number of concurrent buyers, each on its own connection (default: %(default)s)",
         )
         add(
             "--seats",
             type=_between(int, 1, 10),
             default=2,
-            help="seats that each request asks for, 1 to 10 (default: %(default)s)",
+            help="seats per request, 1 to 10 (default: %(default)s)",
         )
         add(
             "--seconds",
             type=_between(float, 0.1, 3600),
             default=10,
-            help="how long they go on asking (default: %(default)s)",
+            help="duration of the load (default: %(default)s)",
         )
         add(
-            "--partner", default="stampede", help="the partnerId they buy as (default: %(default)s)"
+            "--partner",
+            default="stampede",
+            help="partnerId of the reservations (default: %(default)s)",
         )
 
     def handle(self, *, url: str, event: str, **options: Any) -> None:
-        """Let them loose and judge what happened."""
+        """Run the load and check the result."""
         try:
-            with closing(Api(url, event)) as api:
-                self._rehearse(api, **options)
-        except Unusable as error:
+            with closing(ApiClient(url, event)) as api:
+                self._run(api, **options)
+        except UnusableServer as error:
             raise CommandError(str(error), returncode=2) from error
         except KeyboardInterrupt:
-            raise CommandError("stopped before the verdict", returncode=130) from None
+            raise CommandError(
+                "interrupted before the consistency check was complete", returncode=130
+            ) from None
 
-    def _rehearse(
-        self, api: Api, *, buyers: int, seats: int, seconds: float, partner: str, **_: Any
+    def _run(
+        self, api: ApiClient, *, buyers: int, seats: int, seconds: float, partner: str, **_: Any
     ) -> None:
-        over = Event()
-        crowd = [Buyer(api, partner, seats, over) for _ in range(buyers)]
-        bar = Bar(sys.stderr, crowd, seconds)
-        before = api.figures()
-        took = drop(crowd, over, seconds, bar.show)
-        tally = add_up(buyer.tally for buyer in crowd)
-        bar.say("")
-        self.stdout.write(describe_load(tally, took))
-        bar.say("Reading the change feed ...")
-        after = api.figures(patience=_PATIENCE)
-        feed = list(api.changes(before.version, after.version, patience=_PATIENCE))
-        bar.say("")
-        self._conclude(tally, Evidence(before, after, feed, tally.sales, seats))
+        stop = Event()
+        clients = [Buyer(api, partner, seats, stop) for _ in range(buyers)]
+        progress = ProgressBar(sys.stderr, clients, seconds)
+        before = api.summary()
+        elapsed = run_load(clients, stop, seconds, progress.update)
+        totals = combine(client.totals for client in clients)
+        progress.replace("")
+        self.stdout.write(describe_load(totals, elapsed))
+        progress.replace("Reading the change feed ...")
+        after = api.summary(retry_for=_RECOVERY_SECONDS)
+        feed = list(api.changes(before.version, after.version, retry_for=_RECOVERY_SECONDS))
+        progress.replace("")
+        self._check(totals, Observations(before, after, feed, totals.sales, seats))
 
-    def _conclude(self, tally: Tally, evidence: Evidence) -> None:
-        violations = judge(evidence)
-        self.stdout.write(f"\n{describe_verdict(evidence, violations, tally.unanswered)}")
+    def _check(self, totals: LoadTotals, observations: Observations) -> None:
+        violations = find_violations(observations)
+        self.stdout.write(f"\n{describe_result(observations, violations, totals.unanswered)}")
         if violations:
             raise SystemExit(1)
-        if not tally.accepted and not tally.refused:
+        if not totals.accepted and not totals.refused:
             raise CommandError(
-                "no buyer got a yes or a no: see the answers above, and put that right",
+                "no request was accepted or refused, so the result proves nothing: "
+                "fix the cause of the answers above",
                 returncode=2,
             )
 
@@ -104,7 +112,7 @@ def _between(number: Callable[[str], N], least: N, most: N) -> Callable[[str], N
         except ValueError:
             value = None
         if value is None or not least <= value <= most:
-            raise ArgumentTypeError(f"must be from {least} to {most}, and not {text!r}")
+            raise ArgumentTypeError(f"must be from {least} to {most}, not {text!r}")
         return value
 
     return parse

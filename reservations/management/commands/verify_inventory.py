@@ -1,4 +1,4 @@
-"""``manage.py verify_inventory``: replay the history and compare."""
+"""``manage.py verify_inventory [EVENT]``: compare events with their replayed history."""
 
 import json
 from argparse import ArgumentParser
@@ -11,17 +11,20 @@ from reservations.models import Event
 
 
 class Command(BaseCommand):
-    """Exit 1 if any figure is not what the event's history says."""
+    """Checks that the figures of events match their history.
 
-    help = "Replay every change of all events, or of one, and compare the counters"
+    Exit codes: 0 consistent, 1 inconsistent, 2 the event does not exist.
+    """
+
+    help = "Replay the history of all events, or of one, and compare it with the stored figures"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take an event and a format."""
-        parser.add_argument("event", nargs="?", help="slug of one event; all if not given")
-        parser.add_argument("--json", action="store_true", help="print a JSON object")
+        """Add the command-line arguments."""
+        parser.add_argument("event", nargs="?", help="slug of the event; default: all events")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *, event: str | None, json: bool, **options: Any) -> None:
-        """Print what was found."""
+        """Run the command."""
         events = Event.objects.filter(slug=event) if event else Event.objects.all()
         audited = list(audit(events))
         if event and not audited:
@@ -40,7 +43,7 @@ def _as_text(audited: list[tuple[Event, list[Drift]]]) -> str:
             f"{event.sold_seats} of {event.total_seats} seats sold"
         )
         lines += [
-            f"  {drift.column} is {drift.stored}, must be {drift.expected} ({drift.amount:+})"
+            f"  {drift.column} is {drift.stored}, expected {drift.expected} ({drift.amount:+})"
             for drift in drifts
         ]
     return "\n".join(lines) or "There are no events."

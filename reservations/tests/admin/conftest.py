@@ -1,4 +1,4 @@
-"""Members of staff with their browsers."""
+"""Fixtures for the tests of the admin: logged-in clients, and an event with sales."""
 
 from collections.abc import Callable
 
@@ -14,32 +14,25 @@ Login = Callable[..., Client]
 
 @pytest.fixture
 def login(db: None) -> Login:
-    """Log in somebody with just the given permissions, ``view_event`` say."""
+    """Return a function that logs in a staff user with only the given permissions.
 
-    def make(*codenames: str, username: str = "clerk") -> Client:
+    Permissions are given by codename, for example ``view_event``.
+    """
+
+    def log_in_as(*codenames: str, username: str = "clerk") -> Client:
         user = User.objects.create_user(username, is_staff=True)
         permissions = Permission.objects.filter(codename__in=codenames)
         assert len(permissions) == len(codenames)
         user.user_permissions.set(permissions)
-        return logged_in(user)
+        client = Client()
+        client.force_login(user)
+        return client
 
-    return make
-
-
-@pytest.fixture
-def boss(db: None) -> Client:
-    """A browser, logged in as somebody with every permission."""
-    return logged_in(User.objects.create_superuser("boss"))
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return log_in_as
 
 
 @pytest.fixture
 def sold(event: Event) -> Event:
-    """The default event, 3 of its 10 seats sold."""
+    """The default event, with 3 of its 10 seats sold."""
     reserve(event, seats=3, partner="acme")
     return event

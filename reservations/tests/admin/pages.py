@@ -1,4 +1,4 @@
-"""What a test does with the admin's pages."""
+"""Helpers that request pages of the admin, and read what they show."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CHANGES = "/admin/reservations/change/"
 
 
 def event_form(**values: Any) -> dict[str, Any]:
-    """Return what the form of a new event sends; a name like "initial-name" is a hidden field."""
+    """Return the data of the form for a new event, updated with ``values``."""
     return {
         "slug": "new",
         "name": "New",
@@ -26,31 +26,31 @@ def event_form(**values: Any) -> dict[str, Any]:
 
 
 def page_of(pages: str, pk: object) -> str:
-    """Return the path of one row's page; ``pages`` is that of the list."""
+    """Return the path of the page of one row, given the path of its list."""
     return f"{pages}{pk}/change/"
 
 
 def statements(browser: Client, path: str) -> list[str]:
-    """Show a page, and return the SQL that it took."""
+    """Request a page; return the SQL that was executed for it."""
     with CaptureQueriesContext(connection) as queries:
         assert browser.get(path).status_code == 200
     return [query["sql"] for query in queries]
 
 
-def messages(answer: Any) -> list[str]:
-    """Return what the page tells its user."""
-    return [str(message) for message in answer.context["messages"]]
+def messages(response: Any) -> list[str]:
+    """Return the messages shown on a page."""
+    return [str(message) for message in response.context["messages"]]
 
 
-def shown(answer: Any) -> list[Any]:
-    """Return the rows that a list shows."""
-    return list(answer.context["cl"].result_list)
+def shown(response: Any) -> list[Any]:
+    """Return the rows shown on a list page."""
+    return list(response.context["cl"].result_list)
 
 
 def cancel(
     client: Client, *ids: object, page: str = RESERVATIONS, confirmed: bool = True, **more: str
 ) -> Any:
-    """Post the action, and follow to the list."""
+    """Post the action "cancel" for the rows with these ids; follow the redirect to the list."""
     data = {"action": "cancel", "_selected_action": [str(each) for each in ids], **more}
     if confirmed:
         data["confirmed"] = "yes"

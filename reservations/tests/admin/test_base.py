@@ -1,8 +1,9 @@
-"""What holds for all pages of the admin."""
+"""Properties of all pages of the admin: access, cost, and tolerance of any query string."""
 
-import re
+from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
 
@@ -20,92 +21,164 @@ from reservations.tests.factories import EventFactory, book, reserve
 
 MODELS = {EVENTS: Event, RESERVATIONS: Reservation, BOOKINGS: Booking, CHANGES: Change}
 PAGES = list(MODELS)
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @pytest.fixture
 def sold(sold: Event) -> Event:
-    """The same, with a booking too."""
+    """The default event, with a reservation and a booking."""
     book(sold)
     return sold
 
 
-def row(page: str) -> Model:
+def first_row(page: str) -> Model:
     found = MODELS[page]._default_manager.order_by("pk").first()
     assert found
     return found
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_lists_and_details_are_shown(boss: Client, sold: Event, page: str) -> None:
-    detail = page_of(page, row(page).pk)
+def test_list_and_detail_pages_are_shown(admin_client: Client, sold: Event, page: str) -> None:
+    detail = page_of(page, first_row(page).pk)
     for url, text in ((page, detail), (detail, "Node.js Meet-up")):
-        answer = boss.get(url)
-        assert answer.status_code == 200
-        assert text in answer.content.decode()
+        response = admin_client.get(url)
+        assert response.status_code == 200
+        assert text in response.content.decode()
 
 
 @pytest.mark.parametrize("page", [RESERVATIONS, BOOKINGS, CHANGES])
-def test_no_form_changes_what_the_ledger_writes(boss: Client, sold: Event, page: str) -> None:
-    before = row(page)
-    assert "Save" not in boss.get(page_of(page, before.pk)).content.decode()
+def test_rows_of_the_ledger_cannot_be_added_or_edited(
+    admin_client: Client, sold: Event, page: str
+) -> None:
+    before = first_row(page)
+    assert "Save" not in admin_client.get(page_of(page, before.pk)).content.decode()
     values = {"seats": 1, "status": "cancelled", "available_seats": 9}
-    assert boss.post(f"{page}add/", values).status_code == 403
-    assert boss.post(page_of(page, before.pk), values).status_code == 403
-    after = row(page)
+    assert admin_client.post(f"{page}add/", values).status_code == 403
+    assert admin_client.post(page_of(page, before.pk), values).status_code == 403
+    after = first_row(page)
     assert {f.attname: getattr(after, f.attname) for f in after._meta.concrete_fields} == {
         f.attname: getattr(before, f.attname) for f in before._meta.concrete_fields
     }
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nothing_is_deleted(boss: Client, sold: Event, page: str) -> None:
-    pk = row(page).pk
-    assert boss.post(f"{page}{pk}/delete/", {"post": "yes"}).status_code == 403
+def test_rows_cannot_be_deleted(admin_client: Client, sold: Event, page: str) -> None:
+    pk = first_row(page).pk
+    assert admin_client.post(f"{page}{pk}/delete/", {"post": "yes"}).status_code == 403
     data = {"action": "delete_selected", "_selected_action": str(pk), "post": "yes"}
-    boss.post(page, data)
-    assert row(page).pk == pk
+    admin_client.post(page, data)
+    assert first_row(page).pk == pk
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_queries_do_not_grow_with_the_rows(boss: Client, sold: Event, page: str) -> None:
-    detail = page_of(page, row(page).pk)
-    statements(boss, page)  # fills the cache of content types
-    few = [len(statements(boss, path)) for path in (page, detail)]
+def test_number_of_queries_does_not_grow_with_the_rows(
+    admin_client: Client, sold: Event, page: str
+) -> None:
+    detail = page_of(page, first_row(page).pk)
+    for path in (page, detail):
+        statements(admin_client, path)  # fills the cache of content types
+    before = [len(statements(admin_client, path)) for path in (page, detail)]
     for _ in range(2):
         reserve(sold)
         book(sold)
     EventFactory.create_batch(2)
-    assert [len(statements(boss, path)) for path in (page, detail)] == few
+    assert [len(statements(admin_client, path)) for path in (page, detail)] == before
 
 
+def store_rows(event: Event, *, versions: range) -> None:
+    """Store a change, a booking with an item, and three reservations for each version."""
+    bookings = Booking.objects.bulk_create(
+        Booking(customer_email="ada@example.com", status="confirmed", created_at=NOW)
+        for _ in versions
+    )
+    values = {"event": event, "seats": 1, "status": "confirmed"}
+    Reservation.objects.bulk_create(
+        reservation
+        for booking in bookings
+        for reservation in (
+            Reservation(**values, booking=booking),
+            *(Reservation(**values, partner="acme") for _ in range(3)),
+        )
+    )
+    Change.objects.bulk_create(
+        Change(event=event, version=version, kind="edited", seats=0, available_seats=0)
+        for version in versions
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ANALYZE reservations_booking, reservations_reservation, reservations_change"
+        )
+
+
+def rows_read(browser: Client, path: str) -> dict[str, int]:
+    """Return how many rows of each of the app's tables were read to show a page."""
+    before = _rows_read_in_this_transaction()
+    assert browser.get(path).status_code == 200
+    after = _rows_read_in_this_transaction()
+    return {table: after[table] - before[table] for table in after}
+
+
+def _rows_read_in_this_transaction() -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_xact_user_tables WHERE relname LIKE 'reservations\\_%'"
+        )
+        return dict(cursor.fetchall())
+
+
+@pytest.fixture
+def planned_for_large_tables(db: None) -> None:
+    """Keep PostgreSQL from reading complete tables just because they are small."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+
+
+@pytest.mark.usefixtures("planned_for_large_tables")
 @pytest.mark.parametrize(
-    "url",
+    "path",
     [
-        *PAGES,
+        RESERVATIONS,
         f"{RESERVATIONS}?q=acme",
         f"{RESERVATIONS}?status__exact=confirmed",
         f"{RESERVATIONS}?status__exact=held",
-        f"{RESERVATIONS}?event__id__exact=1",
+        f"{RESERVATIONS}?status__exact=cancelled",
+        f"{RESERVATIONS}?event__id__exact={{event}}",
+        BOOKINGS,
         f"{BOOKINGS}?q=ada@example.com",
         f"{BOOKINGS}?status__exact=confirmed",
-        f"{BOOKINGS}?event=1",
-        f"{CHANGES}?kind__exact=confirmed",
+        f"{BOOKINGS}?event={{event}}",
+        CHANGES,
+        f"{CHANGES}?kind__exact=edited",
+        f"{CHANGES}?event__id__exact={{event}}",
     ],
 )
-def test_no_list_counts_or_reads_a_whole_table(boss: Client, sold: Event, url: str) -> None:
-    asked = [sql for sql in statements(boss, url) if '"reservations_' in sql]
-    assert asked
-    for sql in asked:
-        assert "COUNT(" not in sql
-        assert "DISTINCT" not in sql
-        assert re.search(r"LIMIT \d+|IN \(1\)$|\"booking_id\" IN \(", sql)
+def test_lists_read_no_more_rows_as_the_tables_grow(
+    admin_client: Client, event: Event, path: str
+) -> None:
+    """No list counts, sorts or reads a complete table, which may have millions of rows."""
+    path = path.format(event=event.pk)
+    for _ in range(3):
+        Reservation.objects.create(event=event, seats=1, status="held", expires_at=NOW)
+        Reservation.objects.create(event=event, seats=1, status="cancelled")
+    store_rows(event, versions=range(1, 151))
+    before = rows_read(admin_client, path)
+    store_rows(event, versions=range(151, 301))
+    assert rows_read(admin_client, path) == before
+
+
+def test_event_list_reads_each_event_only_once(admin_client: Client) -> None:
+    """Events are few enough to sort, but the page must not count them as well."""
+    EventFactory.create_batch(150)
+    assert rows_read(admin_client, EVENTS)["reservations_event"] <= Event.objects.count()
 
 
 @pytest.mark.parametrize(
     "query",
     [
         "q=%00",
-        "q=" + "x" * 5000,
+        pytest.param("q=" + "x" * 5000, id="q=5000-characters"),
         "p=0",
         "p=x",
         "p=" + "9" * 30,
@@ -126,8 +199,10 @@ def test_no_list_counts_or_reads_a_whole_table(boss: Client, sold: Event, url: s
         "e=1",
     ],
 )
-def test_a_wrong_query_string_does_not_crash(boss: Client, sold: Event, query: str) -> None:
-    assert boss.get(f"{RESERVATIONS}?{query}", follow=True).status_code == 200
+def test_reservation_list_accepts_any_query_string(
+    admin_client: Client, sold: Event, query: str
+) -> None:
+    assert admin_client.get(f"{RESERVATIONS}?{query}", follow=True).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -146,38 +221,40 @@ def test_a_wrong_query_string_does_not_crash(boss: Client, sold: Event, query: s
         f"{CHANGES}?at__year=99999999",
     ],
 )
-def test_a_wrong_query_string_elsewhere(boss: Client, sold: Event, url: str) -> None:
-    assert boss.get(url, follow=True).status_code == 200
+def test_other_lists_accept_any_query_string(admin_client: Client, sold: Event, url: str) -> None:
+    assert admin_client.get(url, follow=True).status_code == 200
 
 
 @pytest.mark.parametrize("pk", ["%00", "9" * 30, "00000000-0000-0000-0000-000000000000"])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_row_that_is_not_there(boss: Client, sold: Event, page: str, pk: str) -> None:
-    assert boss.get(page_of(page, pk), follow=True).status_code == 200
+def test_page_of_an_unknown_row_redirects(
+    admin_client: Client, sold: Event, page: str, pk: str
+) -> None:
+    assert admin_client.get(page_of(page, pk), follow=True).status_code == 200
 
 
-def test_autocomplete_survives_nul(boss: Client, sold: Event) -> None:
+def test_autocomplete_accepts_nul(admin_client: Client, sold: Event) -> None:
     query = "app_label=reservations&model_name=reservation&field_name=event"
-    assert boss.get(f"/admin/autocomplete/?{query}&term=%00").status_code == 200
-    found = boss.get(f"/admin/autocomplete/?{query}&term=meet").json()["results"]
+    assert admin_client.get(f"/admin/autocomplete/?{query}&term=%00").status_code == 200
+    found = admin_client.get(f"/admin/autocomplete/?{query}&term=meet").json()["results"]
     assert [each["text"] for each in found] == ["Node.js Meet-up"]
 
 
-def test_visitors_are_redirected_to_the_login(db: None) -> None:
+def test_anonymous_visitors_are_redirected_to_the_login(db: None) -> None:
     for page in PAGES:
         assert Client().get(page).status_code == 302
     assert Client().get("/admin")["Location"] == "/admin/"
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_staff_without_a_permission_see_nothing(login: Login, sold: Event, page: str) -> None:
+def test_pages_need_the_view_permission(login: Login, sold: Event, page: str) -> None:
     client = login()
     assert client.get(page).status_code == 403
-    assert client.get(page_of(page, row(page).pk)).status_code == 403
+    assert client.get(page_of(page, first_row(page).pk)).status_code == 403
     assert page not in client.get("/admin/").content.decode()
 
 
 @pytest.mark.parametrize("page", ["user", "group"])
-def test_accounts_are_shown(boss: Client, page: str) -> None:
-    assert boss.get(f"/admin/auth/{page}/").status_code == 200
-    assert boss.get(f"/admin/auth/{page}/add/").status_code == 200
+def test_account_pages_are_shown(admin_client: Client, page: str) -> None:
+    assert admin_client.get(f"/admin/auth/{page}/").status_code == 200
+    assert admin_client.get(f"/admin/auth/{page}/add/").status_code == 200

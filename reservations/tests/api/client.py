@@ -1,9 +1,10 @@
-"""Requests to the API, and answers that many of its routes have in common."""
+"""Helpers that send requests to the API, and check responses that its routes share."""
 
 import json
 from datetime import datetime
 from typing import Any
 
+import pytest
 from rest_framework.test import APIClient
 
 RESERVATION: dict[str, Any] = {"partnerId": "abc-corp", "seats": 3}
@@ -11,7 +12,7 @@ RESERVATION_NOT_FOUND = {
     "error": "Reservation not found or already cancelled",
     "code": "reservation_not_found",
 }
-BAD_IDS = [
+INVALID_IDS: list[Any] = [
     "x",
     "123",
     "0" * 32,
@@ -23,9 +24,9 @@ BAD_IDS = [
     "%FF",
     "%ED%A0%80",
     "%F0%9F%92%BA",
-    "x" * 3000,
+    pytest.param("x" * 3000, id="3000-characters"),
 ]
-"""Parts of a path that are no UUID."""
+"""Path segments that are not valid UUIDs."""
 
 
 def post(
@@ -36,28 +37,36 @@ def post(
     content_type: str = "application/json",
     **headers: str | None,
 ) -> Any:
-    """Send ``body`` as JSON, bytes as they are; the header If-Match is called ``if_match``."""
+    """Send a POST request.
+
+    Args:
+        client: the client to use.
+        path: the URL path.
+        body: encoded as JSON, unless it is bytes; None sends no body.
+        content_type: of the body.
+        headers: by name with underscores, for example ``if_match``; None leaves a header out.
+    """
     sent = {name.replace("_", "-"): text for name, text in headers.items() if text is not None}
     if body is None:
         return client.post(path, headers=sent)
-    # In ASCII: a body may hold text that cannot be written in UTF-8.
+    # json.dumps escapes non-ASCII text, including lone surrogates, which UTF-8 cannot encode.
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return client.post(path, data, content_type=content_type, headers=sent)
 
 
-def assert_invalid(answer: Any, *faults: tuple[str, str]) -> None:
-    """The answer is 400 and names these faults, each a path and a message."""
-    assert (answer.status_code, answer.json()) == (
+def assert_invalid(response: Any, *errors: tuple[str, str]) -> None:
+    """Check that the response is 400 with these errors, each a path and a message."""
+    assert (response.status_code, response.json()) == (
         400,
         {
-            "error": faults[0][1],
+            "error": errors[0][1],
             "code": "invalid",
-            "details": [{"path": path, "message": message} for path, message in faults],
+            "details": [{"path": path, "message": message} for path, message in errors],
         },
     )
 
 
 def iso(moment: datetime | None) -> str:
-    """Return ``moment`` as an answer shows it."""
+    """Return ``moment`` in the format of the API."""
     assert moment
     return moment.isoformat().replace("+00:00", "Z")

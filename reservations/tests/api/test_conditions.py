@@ -1,4 +1,4 @@
-"""ETag, If-None-Match, If-Match and expectedVersion."""
+"""Conditional requests: ETag, If-None-Match, If-Match and expectedVersion."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ PATHS = ["/", "/reservations", "/api/v1/events/node-meetup-2025"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_tag_is_the_version(event: Event, client: APIClient, path: str) -> None:
+def test_etag_contains_the_version(event: Event, client: APIClient, path: str) -> None:
     assert client.get(path)["ETag"] == '"node-meetup-2025-0"'
     reserve(event)
     assert client.get(path)["ETag"] == '"node-meetup-2025-1"'
@@ -25,7 +25,7 @@ def test_the_tag_is_the_version(event: Event, client: APIClient, path: str) -> N
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    "known",
+    "if_none_match",
     [
         '"node-meetup-2025-0"',
         'W/"node-meetup-2025-0"',
@@ -33,24 +33,30 @@ def test_the_tag_is_the_version(event: Event, client: APIClient, path: str) -> N
         "*",
     ],
 )
-def test_not_modified(event: Event, client: APIClient, path: str, known: str) -> None:
-    answer = client.get(path, headers={"if-none-match": known})
-    assert (answer.status_code, answer.content) == (304, b"")
-    assert answer["ETag"] == '"node-meetup-2025-0"'
-    assert answer["X-Request-ID"]
+def test_matching_if_none_match_is_answered_with_304(
+    event: Event, client: APIClient, path: str, if_none_match: str
+) -> None:
+    response = client.get(path, headers={"if-none-match": if_none_match})
+    assert (response.status_code, response.content) == (304, b"")
+    assert response["ETag"] == '"node-meetup-2025-0"'
+    assert response["X-Request-ID"]
     reserve(event)
-    if known != "*":
-        assert client.get(path, headers={"if-none-match": known}).status_code == 200
+    if if_none_match != "*":
+        assert client.get(path, headers={"if-none-match": if_none_match}).status_code == 200
 
 
-@pytest.mark.parametrize("known", ["", '"node-meetup-2025-1"', "node-meetup-2025-0", '"', "\xff"])
-def test_modified(event: Event, client: APIClient, known: str) -> None:
-    assert client.get("/reservations", headers={"if-none-match": known}).status_code == 200
+@pytest.mark.parametrize(
+    "if_none_match", ["", '"node-meetup-2025-1"', "node-meetup-2025-0", '"', "\xff"]
+)
+def test_other_if_none_match_is_answered_with_200(
+    event: Event, client: APIClient, if_none_match: str
+) -> None:
+    assert client.get("/reservations", headers={"if-none-match": if_none_match}).status_code == 200
 
 
-def test_a_page_has_no_tag(event: Event, client: APIClient) -> None:
-    answer = client.get("/", headers={"accept": "text/html", "if-none-match": "*"})
-    assert (answer.status_code, answer.has_header("ETag")) == (200, False)
+def test_html_page_has_no_etag(event: Event, client: APIClient) -> None:
+    response = client.get("/", headers={"accept": "text/html", "if-none-match": "*"})
+    assert (response.status_code, response.has_header("ETag")) == (200, False)
 
 
 def reserve_if(client: APIClient, match: str | None = None, **fields: Any) -> Any:
@@ -58,7 +64,7 @@ def reserve_if(client: APIClient, match: str | None = None, **fields: Any) -> An
 
 
 @pytest.mark.parametrize("match", ['"node-meetup-2025-1"', '"x", "node-meetup-2025-1"', "*"])
-def test_the_event_is_as_expected(event: Event, client: APIClient, match: str) -> None:
+def test_matching_if_match_succeeds(event: Event, client: APIClient, match: str) -> None:
     reserve(event)
     assert reserve_if(client, match).status_code == 201
 
@@ -70,39 +76,41 @@ def test_the_event_is_as_expected(event: Event, client: APIClient, match: str) -
         'W/"node-meetup-2025-1"',
         "node-meetup-2025-1",
         '"node-meetup-2025-01"',
-        '"node-meetup-2025-' + "9" * 5000 + '"',
+        pytest.param('"node-meetup-2025-' + "9" * 5000 + '"', id="5000-digits"),
         '"other-1"',
         '""',
         "",
         "\xff",
     ],
 )
-def test_the_event_is_not_as_expected(event: Event, client: APIClient, match: str) -> None:
+def test_other_if_match_is_answered_with_412(event: Event, client: APIClient, match: str) -> None:
     reserve(event)
-    answer = reserve_if(client, match)
-    assert (answer.status_code, answer.json()) == (
+    response = reserve_if(client, match)
+    assert (response.status_code, response.json()) == (
         412,
         {"error": STALE, "code": "version_conflict", "version": 1},
     )
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
-def test_the_tag_is_of_the_event_that_is_named(event: Event, client: APIClient) -> None:
+def test_if_match_refers_to_the_event_of_the_request(event: Event, client: APIClient) -> None:
     other = EventFactory.create()
     assert reserve_if(client, f'"{other.slug}-0"', eventId=other.slug).status_code == 201
     assert reserve_if(client, '"node-meetup-2025-0"', eventId=other.slug).status_code == 412
     assert reserve_if(client, '"none-0"', eventId="none").status_code == 404
 
 
-def test_the_version_is_as_expected(event: Event, client: APIClient) -> None:
+def test_current_expected_version_succeeds(event: Event, client: APIClient) -> None:
     assert reserve_if(client, expectedVersion=0).status_code == 201
     assert reserve_if(client, expectedVersion=1).status_code == 201
 
 
-@pytest.mark.parametrize("version", [-1, 1, 10**400])
-def test_the_version_is_not_as_expected(event: Event, client: APIClient, version: int) -> None:
-    answer = reserve_if(client, expectedVersion=version)
-    assert (answer.status_code, answer.json()) == (
+@pytest.mark.parametrize("version", [-1, 1, pytest.param(10**400, id="400-digits")])
+def test_other_expected_version_is_answered_with_409(
+    event: Event, client: APIClient, version: int
+) -> None:
+    response = reserve_if(client, expectedVersion=version)
+    assert (response.status_code, response.json()) == (
         409,
         {"error": STALE, "code": "version_conflict", "version": 0},
     )
@@ -110,22 +118,22 @@ def test_the_version_is_not_as_expected(event: Event, client: APIClient, version
 
 
 @pytest.mark.parametrize("version", ["0", 0.0, True, None, []])
-def test_a_version_is_an_integer(event: Event, client: APIClient, version: Any) -> None:
-    answer = reserve_if(client, expectedVersion=version)
-    assert_invalid(answer, ("expectedVersion", "Expected version must be an integer"))
+def test_expected_version_must_be_an_integer(event: Event, client: APIClient, version: Any) -> None:
+    response = reserve_if(client, expectedVersion=version)
+    assert_invalid(response, ("expectedVersion", "Expected version must be an integer"))
 
 
-def test_expired_holds_are_released_first(event: Event, client: APIClient) -> None:
-    """Whoever read version 1 did not see that the hold would be over."""
+def test_versions_are_compared_after_releasing_holds(event: Event, client: APIClient) -> None:
+    """A client that read version 1 has not seen the release of the expired hold."""
     expire_hold(hold(event))
     assert reserve_if(client, '"node-meetup-2025-1"').json()["version"] == 2
     assert reserve_if(client, expectedVersion=2).status_code == 201
     expire_hold(hold(event))
-    answer = reserve_if(client, expectedVersion=4)
-    assert (answer.status_code, answer.json()["version"]) == (409, 5)
+    response = reserve_if(client, expectedVersion=4)
+    assert (response.status_code, response.json()["version"]) == (409, 5)
 
 
-def test_both_conditions(event: Event, client: APIClient) -> None:
+def test_if_match_is_checked_before_expected_version(event: Event, client: APIClient) -> None:
     assert reserve_if(client, '"node-meetup-2025-9"', expectedVersion=9).status_code == 412
     assert reserve_if(client, '"node-meetup-2025-0"', expectedVersion=9).status_code == 409
     assert reserve_if(client, '"node-meetup-2025-0"', expectedVersion=0).status_code == 201

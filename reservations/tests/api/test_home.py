@@ -1,4 +1,4 @@
-"""GET / and routes that do not exist."""
+"""GET /, as JSON and as HTML, and routes that do not exist."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -13,24 +13,26 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
     "accept",
     [None, "*/*", "application/json", "image/png", "nonsense", "text/html; a*=nope''%ff"],
 )
-def test_a_program_gets_figures(event: Event, client: APIClient, accept: str | None) -> None:
-    answer = client.get("/", headers={"accept": accept} if accept else None)
-    assert answer.json() == client.get("/reservations").json()
-    assert "Accept" in answer["Vary"]
+def test_home_is_the_summary_unless_html_is_preferred(
+    event: Event, client: APIClient, accept: str | None
+) -> None:
+    response = client.get("/", headers={"accept": accept} if accept else None)
+    assert response.json() == client.get("/reservations").json()
+    assert "Accept" in response["Vary"]
 
 
-def test_a_browser_gets_a_page(event: Event, client: APIClient) -> None:
+def test_browser_gets_html_with_the_available_seats(event: Event, client: APIClient) -> None:
     reserve(event, seats=3)
-    answer = client.get("/", headers={"accept": BROWSER})
-    assert answer["Content-Type"] == "text/html; charset=utf-8"
-    assert "Accept" in answer["Vary"]
-    page = answer.content.decode()
+    response = client.get("/", headers={"accept": BROWSER})
+    assert response["Content-Type"] == "text/html; charset=utf-8"
+    assert "Accept" in response["Vary"]
+    page = response.content.decode()
     assert "<h1>Node.js Meet-up</h1>" in page
     assert "<strong>7</strong> of 10 seats available" in page
     assert "Held" not in page
 
 
-def test_held_seats_are_neither_sold_nor_available(event: Event, client: APIClient) -> None:
+def test_home_page_shows_held_seats_separately(event: Event, client: APIClient) -> None:
     hold(event, seats=2)
     page = client.get("/", headers={"accept": BROWSER}).content.decode()
     assert "<strong>8</strong> of 10 seats available" in page
@@ -38,7 +40,7 @@ def test_held_seats_are_neither_sold_nor_available(event: Event, client: APIClie
     assert "<dt>Held</dt><dd>2</dd>" in page
 
 
-def test_the_page_escapes_names(event: Event, client: APIClient) -> None:
+def test_home_page_escapes_the_event_name(event: Event, client: APIClient) -> None:
     event.name = "<script>alert(1)</script>"
     event.save()
     page = client.get("/", headers={"accept": BROWSER}).content.decode()
@@ -47,20 +49,22 @@ def test_the_page_escapes_names(event: Event, client: APIClient) -> None:
 
 @pytest.mark.parametrize("path", ["/nope", "/api", "/reservations/x/y", "/RESERVATIONS", "/%00"])
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_unknown_route(db: None, path: str, method: str) -> None:
+def test_unknown_route_is_a_404_in_json(db: None, path: str, method: str) -> None:
     client = APIClient(enforce_csrf_checks=True)
-    answer = getattr(client, method)(path)
-    assert (answer.status_code, answer.json()) == (
+    response = getattr(client, method)(path)
+    assert (response.status_code, response.json()) == (
         404,
         {"error": "Not found", "code": "not_found"},
     )
 
 
 @pytest.mark.parametrize("path", ["/reservations%0A", "/health%0A"])
-def test_a_line_break_is_no_end_of_a_route(db: None, client: APIClient, path: str) -> None:
+def test_route_followed_by_a_line_break_is_not_found(
+    db: None, client: APIClient, path: str
+) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_a_browser_gets_a_page_for_an_unknown_route(db: None, client: APIClient) -> None:
-    answer = client.get("/nope", headers={"accept": BROWSER})
-    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+def test_browser_gets_html_for_an_unknown_route(db: None, client: APIClient) -> None:
+    response = client.get("/nope", headers={"accept": BROWSER})
+    assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")

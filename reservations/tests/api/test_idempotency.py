@@ -1,4 +1,4 @@
-"""Idempotency-Key, on every POST of both families."""
+"""The Idempotency-Key header, on all POST routes of both API families."""
 
 import json
 import re
@@ -50,8 +50,8 @@ def scarce(event: Event) -> Event:
 
 
 @pytest.mark.parametrize("name", POSTS)
-@pytest.mark.parametrize("again", ["", "/"])
-def test_the_first_answer_again_byte_for_byte(
+@pytest.mark.parametrize("again", ["", "/"], ids=["bare", "slash"])
+def test_repeated_request_gets_the_first_response_exactly(
     event: Event, client: APIClient, name: str, again: str
 ) -> None:
     reserve(event, seats=2)
@@ -69,7 +69,7 @@ def test_the_first_answer_again_byte_for_byte(
     assert Event.objects.get(pk=event.pk).version == version + 1
 
 
-def test_the_answer_stays_the_same_after_later_changes(event: Event, client: APIClient) -> None:
+def test_remembered_response_ignores_later_changes(event: Event, client: APIClient) -> None:
     first = post_with_key(client, BOOKINGS, booking((event.slug, 1)))
     assert post(client, f"{first['Location']}/cancel").status_code == 200
     Event.objects.update(name="Another name")
@@ -80,15 +80,17 @@ def test_the_answer_stays_the_same_after_later_changes(event: Event, client: API
     assert again.content == held.content
 
 
-def test_a_booking_that_is_cancelled_already(event: Event, client: APIClient) -> None:
+def test_refused_cancel_of_a_booking_is_remembered(event: Event, client: APIClient) -> None:
     path = f"{BOOKINGS}/{book((event, 1))}/cancel"
     post(client, path)
-    answers = [post_with_key(client, path) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [409, 409]
-    assert [answer.get("Idempotent-Replayed") for answer in answers] == [None, "true"]
+    responses = [post_with_key(client, path) for _ in range(2)]
+    assert [response.status_code for response in responses] == [409, 409]
+    assert [response.get("Idempotent-Replayed") for response in responses] == [None, "true"]
 
 
-def test_the_same_json_written_otherwise(event: Event, client: APIClient) -> None:
+def test_equal_json_in_another_notation_is_the_same_request(
+    event: Event, client: APIClient
+) -> None:
     first = post_with_key(client, "/reservations", {"partnerId": "p\u00fc", "seats": 1})
     raw = b'\n{ "seats" : 1, "partnerId":"p\\u00fc" }'
     utf8 = "application/json; charset=utf-8"
@@ -96,7 +98,7 @@ def test_the_same_json_written_otherwise(event: Event, client: APIClient) -> Non
     assert (again.status_code, again.content) == (201, first.content)
 
 
-REUSED = "Idempotency-Key was used before, for another request"
+REUSED = "Idempotency-Key was already used for another request"
 
 
 @pytest.mark.parametrize(
@@ -111,10 +113,12 @@ REUSED = "Idempotency-Key was used before, for another request"
         ("/reservations/x/confirm", None),
     ],
 )
-def test_another_body_or_path(event: Event, client: APIClient, path: str, body: Any) -> None:
+def test_key_reused_with_another_body_or_path_is_refused(
+    event: Event, client: APIClient, path: str, body: Any
+) -> None:
     post_with_key(client, "/reservations", RESERVATION)
-    answer = post_with_key(client, path, body)
-    assert (answer.status_code, answer.json()) == (
+    response = post_with_key(client, path, body)
+    assert (response.status_code, response.json()) == (
         422,
         {"error": REUSED, "code": "idempotency_key_reused"},
     )
@@ -122,21 +126,23 @@ def test_another_body_or_path(event: Event, client: APIClient, path: str, body: 
 
 
 @pytest.mark.parametrize("path", ["/api/v1/bookings", "/api/v1/bookings/x/cancel"])
-def test_another_request_for_bookings(event: Event, client: APIClient, path: str) -> None:
+def test_key_reused_for_another_booking_request_is_refused(
+    event: Event, client: APIClient, path: str
+) -> None:
     post_with_key(client, BOOKINGS, booking((event.slug, 1)))
-    answer = post_with_key(client, path, {})
-    assert (answer.status_code, answer.json()) == (
+    response = post_with_key(client, path, {})
+    assert (response.status_code, response.json()) == (
         422,
         {"error": "IdempotencyKeyReused", "message": REUSED},
     )
 
 
-def test_each_family_has_its_own_keys(event: Event, client: APIClient) -> None:
+def test_api_families_have_separate_keys(event: Event, client: APIClient) -> None:
     assert post_with_key(client, "/reservations", RESERVATION).status_code == 201
     assert post_with_key(client, BOOKINGS, booking((event.slug, 1))).status_code == 201
 
 
-def test_the_key_comes_before_any_other_condition(event: Event, client: APIClient) -> None:
+def test_remembered_response_ignores_failing_conditions(event: Event, client: APIClient) -> None:
     headers = {"idempotency_key": "k", "if_match": '"node-meetup-2025-0"'}
     body = RESERVATION | {"expectedVersion": 0}
     first, again = (post(client, "/reservations", body, **headers) for _ in range(2))
@@ -151,8 +157,11 @@ def test_the_key_comes_before_any_other_condition(event: Event, client: APIClien
         ({"eventId": "later"}, 404),
         ({"expectedVersion": 1}, 409),
     ],
+    ids=["invalid", "event-not-found", "version-conflict"],
 )
-def test_not_remembered(event: Event, client: APIClient, change: Any, status: int) -> None:
+def test_response_that_is_not_final_is_not_remembered(
+    event: Event, client: APIClient, change: Any, status: int
+) -> None:
     assert post_with_key(client, "/reservations", RESERVATION | change).status_code == status
     assert not IdempotencyRecord.objects.exists()
     EventFactory.create(slug="later")
@@ -162,11 +171,11 @@ def test_not_remembered(event: Event, client: APIClient, change: Any, status: in
     assert "Idempotent-Replayed" not in again
 
 
-def test_a_failed_precondition_is_not_remembered(event: Event, client: APIClient) -> None:
+def test_failed_precondition_is_not_remembered(event: Event, client: APIClient) -> None:
     headers = {"idempotency_key": "k", "if_match": '"node-meetup-2025-1"'}
     for status in (412, 201):
-        answer = post(client, "/reservations", RESERVATION, **headers)
-        assert answer.status_code == status
+        response = post(client, "/reservations", RESERVATION, **headers)
+        assert response.status_code == status
         reserve(event)
 
 
@@ -175,23 +184,38 @@ def test_a_failed_precondition_is_not_remembered(event: Event, client: APIClient
     [
         ("", "Idempotency-Key must have 1 to 255 characters"),
         ('""', "Idempotency-Key must have 1 to 255 characters"),
-        ("x" * 256, "Idempotency-Key must have 1 to 255 characters"),
+        pytest.param(
+            "x" * 256, "Idempotency-Key must have 1 to 255 characters", id="256-characters"
+        ),
         ("\xe9", "Idempotency-Key must be printable ASCII"),
         ("a\x7f", "Idempotency-Key must be printable ASCII"),
-        ('"half', "Idempotency-Key must be a whole quoted string, or bare"),
-        ('"a";p=1', "Idempotency-Key must be a whole quoted string, or bare"),
+        ('"half', "Idempotency-Key must be unquoted or a complete quoted string"),
+        ('"a";p=1', "Idempotency-Key must be unquoted or a complete quoted string"),
     ],
 )
-def test_an_invalid_key(event: Event, client: APIClient, key: str, message: str) -> None:
-    fault = ("Idempotency-Key", message)
-    assert_invalid(post_with_key(client, "/reservations", RESERVATION, key), fault)
-    answer = post_with_key(client, BOOKINGS, booking((event.slug, 1)), key)
-    assert_invalid_in_v1(answer, fault)
+def test_invalid_key_is_rejected(event: Event, client: APIClient, key: str, message: str) -> None:
+    error = ("Idempotency-Key", message)
+    assert_invalid(post_with_key(client, "/reservations", RESERVATION, key), error)
+    response = post_with_key(client, BOOKINGS, booking((event.slug, 1)), key)
+    assert_invalid_in_v1(response, error)
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-@pytest.mark.parametrize("key", ["x", "x" * 255, "a b", 'a"b', "a\\b", "{}", "8f14e45f-ceea"])
-def test_a_key_bare_and_quoted(event: Event, client: APIClient, key: str) -> None:
+@pytest.mark.parametrize(
+    "key",
+    [
+        "x",
+        pytest.param("x" * 255, id="255-characters"),
+        "a b",
+        'a"b',
+        "a\\b",
+        "{}",
+        "8f14e45f-ceea",
+    ],
+)
+def test_unquoted_and_quoted_forms_are_the_same_key(
+    event: Event, client: APIClient, key: str
+) -> None:
     quoted = json.dumps(key)
     first, again = (
         post_with_key(client, "/reservations", RESERVATION, sent) for sent in (key, quoted)
@@ -204,22 +228,22 @@ printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_s
 
 @hypothesis_settings(deadline=None)
 @given(printable)
-def test_every_printable_text_can_be_quoted(key: str) -> None:
+def test_any_printable_text_can_be_quoted(key: str) -> None:
     assert parse_key('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"') == key
 
 
-awkward = st.text(st.sampled_from(list('ab "\\\t\x7f\xe9~')), max_size=8)
+special = st.text(st.sampled_from(list('ab "\\\t\x7f\xe9~')), max_size=8)
 
 
 @hypothesis_settings(deadline=None)
-@given(st.text(max_size=300) | awkward | awkward.map(lambda text: f'"{text}"'))
+@given(st.text(max_size=300) | special | special.map(lambda text: f'"{text}"'))
 @example("x" * 255)
 @example("x" * 256)
 @example('"' + "x" * 255 + '"')
 @example('"' + "x" * 256 + '"')
 @example('"' + '\\"' * 255 + '"')
 @example(" x ")
-def test_the_pattern_is_what_is_accepted(header: str) -> None:
+def test_documented_pattern_matches_the_accepted_keys(header: str) -> None:
     try:
         key = parse_key(header)
     except ValidationError:
@@ -238,8 +262,8 @@ def test_get_and_delete_ignore_the_key(event: Event, client: APIClient) -> None:
     assert client.delete(f"/reservations/{reservation_id}", headers=headers).status_code == 204
 
 
-def test_a_body_nested_as_deep_as_can_be_parsed(event: Event, client: APIClient) -> None:
+def test_deeply_nested_body_does_not_crash(event: Event, client: APIClient) -> None:
     for depth in (400, 900, 990, 5_000, 20_000):
         raw = b'{"partnerId": "p", "seats": 1, "x": ' + b"[" * depth + b"]" * depth + b"}"
-        answer = post_with_key(client, "/reservations", raw, str(depth))
-        assert answer.status_code in {201, 400}
+        response = post_with_key(client, "/reservations", raw, str(depth))
+        assert response.status_code in {201, 400}

@@ -1,4 +1,4 @@
-"""The OpenAPI document: true, complete, and good for more than reading."""
+"""The OpenAPI document: up to date, complete, and usable by a client generator."""
 
 import re
 import subprocess
@@ -29,12 +29,12 @@ from reservations.tests.factories import reserve
 DOCUMENT = Path(settings.BASE_DIR, "docs", "openapi.yaml")
 
 
-def test_the_document_matches_the_code_without_a_warning() -> None:
+def test_committed_document_matches_the_code() -> None:
     document = output_of("spectacular", "--validate", "--fail-on-warn")
     assert document == DOCUMENT.read_text(), "run `make openapi`"
 
 
-def test_it_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None:
+def test_document_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None:
     committed = yaml.safe_load(DOCUMENT.read_text())
     for accept, content_type in (
         ("*/*", "application/json"),
@@ -43,37 +43,37 @@ def test_it_is_served_as_json_and_as_yaml(client: APIClient, slash: str) -> None
         ("application/json", "application/json"),
         ("application/vnd.oai.openapi", "application/vnd.oai.openapi; charset=utf-8"),
     ):
-        answer = client.get(f"/api/schema{slash}", headers={"accept": accept})
-        assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
-        assert yaml.safe_load(answer.content) == committed
+        response = client.get(f"/api/schema{slash}", headers={"accept": accept})
+        assert (response.status_code, response["Content-Type"]) == (200, content_type)
+        assert yaml.safe_load(response.content) == committed
     assert committed["openapi"].startswith("3.1.")
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
 @pytest.mark.parametrize("query", ["format=bogus", "format=%00", "format=yaml", "version=9"])
-def test_an_odd_query_string_is_no_crash(client: APIClient, path: str, query: str) -> None:
+def test_schema_and_docs_accept_any_query_string(client: APIClient, path: str, query: str) -> None:
     assert client.get(f"{path}?{query}").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_other_methods(client: APIClient, path: str, method: str) -> None:
-    answer = getattr(client, method)(path)
-    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert "GET" in answer["Allow"]
+def test_other_methods_are_not_allowed(client: APIClient, path: str, method: str) -> None:
+    response = getattr(client, method)(path)
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert "GET" in response["Allow"]
 
 
-def test_the_page_loads_nothing_from_elsewhere(client: APIClient, slash: str) -> None:
-    answer = client.get(f"/api/docs{slash}", headers={"accept": "text/html"})
-    page = answer.content.decode()
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == "text/html; charset=utf-8"
+def test_docs_page_loads_nothing_from_other_hosts(client: APIClient, slash: str) -> None:
+    response = client.get(f"/api/docs{slash}", headers={"accept": "text/html"})
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert response["Content-Type"] == "text/html; charset=utf-8"
     assert not re.search(r"(src|href)=\"(https?:)?//", page)
     assert "<script>" not in page
     [script] = re.findall(r'src="(/api/docs[^"]*)"', page)
-    answer = client.get(script)
-    assert answer["Content-Type"] == "application/javascript"
-    assert "/api/schema" in answer.content.decode()
+    response = client.get(script)
+    assert response["Content-Type"] == "application/javascript"
+    assert "/api/schema" in response.content.decode()
 
 
 def operations() -> list[tuple[str, str, dict[str, Any]]]:
@@ -81,26 +81,26 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
     return [(path, method, each) for path, item in paths.items() for method, each in item.items()]
 
 
-def test_answers_have_headers_and_refusals_have_examples() -> None:
+def test_operations_document_headers_and_error_examples() -> None:
     assert len(operations()) == 15
     for path, method, operation in operations():
         assert {"operationId", "summary", "description"} <= operation.keys(), path
-        for status, answer in operation["responses"].items():
+        for status, response in operation["responses"].items():
             where = (path, method, status)
-            assert answer["description"], where
-            assert "X-Request-ID" in answer["headers"], where
-            assert ("Retry-After" in answer["headers"]) == (status == "503"), where
-            assert ("Location" in answer["headers"]) == (status == "201"), where
+            assert response["description"], where
+            assert "X-Request-ID" in response["headers"], where
+            assert ("Retry-After" in response["headers"]) == (status == "503"), where
+            assert ("Location" in response["headers"]) == (status == "201"), where
             tagged = status in {"200", "304"} and "304" in operation["responses"]
-            assert ("ETag" in answer["headers"]) == tagged, where
-            assert ("Idempotent-Replayed" in answer["headers"]) == (method == "post"), where
+            assert ("ETag" in response["headers"]) == tagged, where
+            assert ("Idempotent-Replayed" in response["headers"]) == (method == "post"), where
             if status >= "400":
-                assert answer["content"]["application/json"]["examples"], where
+                assert response["content"]["application/json"]["examples"], where
 
 
 @hypothesis_settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "Z", "Cc"]), max_size=6))
-def test_the_pattern_of_a_partner_is_what_is_accepted(text: str) -> None:
+def test_documented_partner_pattern_matches_accepted_text(text: str) -> None:
     try:
         PartnerIdField().run_validation(text)
     except ValidationError:
@@ -111,15 +111,19 @@ def test_the_pattern_of_a_partner_is_what_is_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize(("length", "accepted"), [(99, True), (100, True), (101, False)])
-@pytest.mark.parametrize("around", ["", " ", "\n\t", "\u3000"])
-def test_the_pattern_and_the_length(length: int, accepted: bool, around: str) -> None:
+@pytest.mark.parametrize(
+    "around", ["", " ", "\n\t", "\u3000"], ids=["bare", "space", "newline-tab", "wide-space"]
+)
+def test_partner_pattern_limits_the_trimmed_length(
+    length: int, accepted: bool, around: str
+) -> None:
     text = f"{around}{'x' * length}{around}"
     assert bool(re.search(PARTNER_PATTERN, text)) == accepted
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A client that a public generator made of the document."""
+    """Generate the package ``generated_client`` from the document, and make it importable."""
     folder = tmp_path_factory.mktemp("generated")
     config = folder / "config.yaml"
     config.write_text("post_hooks: []\npackage_name_override: generated_client\n")
@@ -141,7 +145,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def call(generated: None) -> Callable[..., Any]:
-    """Call an operation of a family with the generated client."""
+    """Return a function that calls an operation with the generated client."""
     transport = httpx.WSGITransport(app=get_wsgi_application())
     client = import_module("generated_client").Client(
         "http://testserver", httpx_args={"transport": transport}, raise_on_unexpected_status=True
@@ -155,10 +159,12 @@ def call(generated: None) -> Callable[..., Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_generated_client_makes_a_reservation(call: Callable[..., Any], event: Event) -> None:
+def test_generated_client_makes_and_cancels_a_reservation(
+    call: Callable[..., Any], event: Event
+) -> None:
     models = import_module("generated_client.models")
-    wanted = models.ReservationRequest(partner_id="abc-corp", seats=3)
-    reserved = call("reserve", body=wanted)
+    request = models.ReservationRequest(partner_id="abc-corp", seats=3)
+    reserved = call("reserve", body=request)
     assert (reserved.seats, reserved.status) == (3, "confirmed")
     assert_inventory(event, available=7, version=1, reservations=1)
 
@@ -175,28 +181,30 @@ def test_a_generated_client_makes_a_reservation(call: Callable[..., Any], event:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_generated_client_holds_and_confirms(call: Callable[..., Any], event: Event) -> None:
+def test_generated_client_makes_and_confirms_a_hold(call: Callable[..., Any], event: Event) -> None:
     models = import_module("generated_client.models")
-    wanted = models.ReservationRequest(partner_id="abc-corp", seats=3, hold_seconds=60)
-    held = call("reserve", body=wanted, idempotency_key="k")
+    request = models.ReservationRequest(partner_id="abc-corp", seats=3, hold_seconds=60)
+    held = call("reserve", body=request, idempotency_key="k")
     assert (held.status, held.expires_at > datetime.now(UTC)) == ("held", True)
-    assert call("reserve", body=wanted, idempotency_key="k").reservation_id == held.reservation_id
+    assert call("reserve", body=request, idempotency_key="k").reservation_id == held.reservation_id
     assert call("confirm_reservation", held.reservation_id).status == "confirmed"
     assert_inventory(event, available=7, version=2, reservations=1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_generated_client_books(call: Callable[..., Any], event: Event) -> None:
+def test_generated_client_makes_and_cancels_a_booking(
+    call: Callable[..., Any], event: Event
+) -> None:
     models = import_module("generated_client.models")
 
     def bookings(name: str, *arguments: Any, **named: Any) -> Any:
         return call(name, *arguments, family="bookings", **named)
 
-    def wanted(quantity: int) -> Any:
+    def request_for(quantity: int) -> Any:
         item = models.BookingItemRequest(event_id=event.slug, quantity=quantity)
         return models.BookingRequest(customer_email="ada@example.com", items=[item])
 
-    booked = bookings("book", body=wanted(2)).data
+    booked = bookings("book", body=request_for(2)).data
     assert (booked.status, booked.total_tickets, booked.items[0].event_name) == (
         "CONFIRMED",
         2,
@@ -207,7 +215,7 @@ def test_a_generated_client_books(call: Callable[..., Any], event: Event) -> Non
     again = bookings("cancel_booking", booked.id)
     assert again.error == "BookingAlreadyCancelled"
     reserve(event, seats=9)
-    denied = bookings("book", body=wanted(3))
+    denied = bookings("book", body=request_for(3))
     assert isinstance(denied, models.InsufficientSeats)
     assert (denied.items[0].requested, denied.items[0].available) == (3, 1)
     page = call("list_changes", event.slug, family="events", after=1, limit=1)

@@ -1,4 +1,4 @@
-"""Validation by serializers that are made once."""
+"""Validation and representation with serializer instances that are created once and shared."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def must_differ(values: dict[str, Any]) -> None:
         raise ValidationError("must differ")
 
 
-class Span(serializers.Serializer[Any]):
+class SpanSerializer(serializers.Serializer[Any]):
     first = serializers.IntegerField(source="start", max_value=9)
     last = serializers.IntegerField(default=5)
 
@@ -33,27 +33,27 @@ class Span(serializers.Serializer[Any]):
         return attrs | {"checked": True}
 
 
-def faults(data: object) -> list[tuple[str, str]]:
+def errors_of(data: object) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as refused:
-        validate(Span, data)
+        validate(SpanSerializer, data)
     details = to_api_error(refused.value).details["details"]
     return [(each["path"], each["message"]) for each in details]
 
 
-def test_every_hook_of_a_serializer_is_honoured() -> None:
-    assert validate(Span, {"first": 1}) == {"start": 10, "last": 5, "checked": True}
-    assert faults({"first": 3}) == [("first", "not three")]
-    assert faults({"first": 1, "last": 0}) == [("last", "not zero")]
-    assert faults({"first": 1, "last": 10}) == [("", "must differ")]
-    assert [path for path, _ in faults({"first": 10, "last": "x"})] == ["first", "last"]
+def test_all_hooks_of_a_serializer_are_called() -> None:
+    assert validate(SpanSerializer, {"first": 1}) == {"start": 10, "last": 5, "checked": True}
+    assert errors_of({"first": 3}) == [("first", "not three")]
+    assert errors_of({"first": 1, "last": 0}) == [("last", "not zero")]
+    assert errors_of({"first": 1, "last": 10}) == [("", "must differ")]
+    assert [path for path, _ in errors_of({"first": 10, "last": "x"})] == ["first", "last"]
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 1])
-def test_what_is_no_object_is_a_fault_of_the_whole(data: object) -> None:
-    assert [path for path, _ in faults(data)] == [""]
+def test_non_object_data_is_reported_without_a_path(data: object) -> None:
+    assert [path for path, _ in errors_of(data)] == [""]
 
 
-def test_one_request_leaves_nothing_for_the_next() -> None:
-    assert validate(Span, {"first": 1, "last": 2})["last"] == 2
-    assert validate(Span, {"first": 1})["last"] == 5
-    assert represent(Span, {"start": 7, "last": 8}) == {"first": 7, "last": 8}
+def test_shared_serializer_keeps_no_state_between_requests() -> None:
+    assert validate(SpanSerializer, {"first": 1, "last": 2})["last"] == 2
+    assert validate(SpanSerializer, {"first": 1})["last"] == 5
+    assert represent(SpanSerializer, {"start": 7, "last": 8}) == {"first": 7, "last": 8}

@@ -1,10 +1,11 @@
-"""What a view inherits from DRF: authentication, permissions, throttles, OPTIONS."""
+"""Views based on BaseViewSet keep DRF's authentication, permissions, throttles and OPTIONS."""
 
 import json
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pytest_django import Settings
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
@@ -16,7 +17,7 @@ from reservations.api.responses import JSONResponse
 from reservations.api.views import BaseViewSet
 
 
-class Tokens(BaseAuthentication):
+class TokenAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, str] | None:
         sent = request.META.get("HTTP_AUTHORIZATION")
         if sent == "bad":
@@ -27,38 +28,38 @@ class Tokens(BaseAuthentication):
         return 'Bearer realm="test"'
 
 
-class Named(BasePermission):
+class HasToken(BasePermission):
     message = "Names only"
 
     def has_permission(self, request: Request, view: object) -> bool:
         return request.user is not None
 
 
-class NotTwice(BaseThrottle):
+class TokenThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: object) -> bool:
-        return request.auth != "twice"
+        return request.auth != "throttled"
 
     def wait(self) -> float:
         return 6.2
 
 
-class Guarded(BaseViewSet):
-    authentication_classes = (Tokens,)
-    permission_classes = (Named,)
-    throttle_classes = (NotTwice,)
+class ProtectedViewSet(BaseViewSet):
+    authentication_classes = (TokenAuthentication,)
+    permission_classes = (HasToken,)
+    throttle_classes = (TokenThrottle,)
 
     def list(self, request: Request) -> JSONResponse:
         return JSONResponse({"name": request.auth})
 
 
-def ask(**headers: str) -> tuple[int, Any, Any]:
+def get_protected(**headers: str) -> tuple[int, Any, Any]:
     request = APIRequestFactory().get("/", **headers)  # type: ignore[arg-type]
-    answer = Guarded.as_view({"get": "list"})(request)
-    return answer.status_code, json.loads(answer.content), answer
+    response = ProtectedViewSet.as_view({"get": "list"})(request)
+    return response.status_code, json.loads(response.content), response
 
 
-def test_a_view_knows_who_is_authenticated() -> None:
-    assert ask(HTTP_AUTHORIZATION="ada")[:2] == (200, {"name": "ada"})
+def test_view_has_the_authenticated_token() -> None:
+    assert get_protected(HTTP_AUTHORIZATION="ada")[:2] == (200, {"name": "ada"})
 
 
 @pytest.mark.parametrize(
@@ -67,44 +68,54 @@ def test_a_view_knows_who_is_authenticated() -> None:
         ({"HTTP_AUTHORIZATION": "bad"}, "No such token", "authentication_failed"),
         ({}, "Authentication credentials were not provided.", "not_authenticated"),
     ],
+    ids=["bad", "missing"],
 )
-def test_without_credentials_the_answer_says_which(
+def test_missing_or_bad_credentials_are_answered_with_401(
     headers: dict[str, str], error: str, code: str
 ) -> None:
-    status, body, answer = ask(**headers)
+    status, body, response = get_protected(**headers)
     assert (status, body) == (401, {"error": error, "code": code})
-    assert answer["WWW-Authenticate"] == 'Bearer realm="test"'
+    assert response["WWW-Authenticate"] == 'Bearer realm="test"'
 
 
-def test_a_throttled_request_is_told_when_to_return() -> None:
-    status, body, answer = ask(HTTP_AUTHORIZATION="twice")
-    assert (status, body["code"], answer["Retry-After"]) == (429, "throttled", "7")
+def test_throttled_request_is_answered_with_retry_after() -> None:
+    status, body, response = get_protected(HTTP_AUTHORIZATION="throttled")
+    assert (status, body["code"], response["Retry-After"]) == (429, "throttled", "7")
 
 
-def test_a_view_without_hooks_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Request] = []
-    monkeypatch.setattr(Request, "_authenticate", asked.append)
+def test_view_without_authenticators_skips_authentication(settings: Settings) -> None:
+    users: list[object] = []
 
-    class Open(BaseViewSet):
+    def make_anonymous_user() -> object:
+        users.append(object())
+        return users[-1]
+
+    # DRF calls this setting when it authenticates a request without credentials.
+    settings.REST_FRAMEWORK = {
+        **settings.REST_FRAMEWORK,
+        "UNAUTHENTICATED_USER": make_anonymous_user,
+    }
+
+    class OpenViewSet(BaseViewSet):
         def list(self, request: Request) -> JSONResponse:
             return JSONResponse({})
 
-    answer = Open.as_view({"get": "list"})(APIRequestFactory().get("/"))
-    assert (answer.status_code, asked) == (200, [])
+    response = OpenViewSet.as_view({"get": "list"})(APIRequestFactory().get("/"))
+    assert (response.status_code, users) == (200, [])
 
 
-def test_instrumentation_can_read_the_view_afterwards() -> None:
-    seen: list[Guarded] = []
+def test_view_keeps_the_attributes_used_by_instrumentation() -> None:
+    views: list[ProtectedViewSet] = []
 
-    class Watched(Guarded):
+    class RecordingViewSet(ProtectedViewSet):
         def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-            seen.append(self)
+            views.append(self)
             super().initial(request, *args, **kwargs)
 
     request = APIRequestFactory().get("/", HTTP_AUTHORIZATION="ada")
-    answer = Watched.as_view({"get": "list"})(request, event_id="e")
-    [view] = seen
-    assert (view.action, view.kwargs, view.response) == ("list", {"event_id": "e"}, answer)
+    response = RecordingViewSet.as_view({"get": "list"})(request, event_id="e")
+    [view] = views
+    assert (view.action, view.kwargs, view.response) == ("list", {"event_id": "e"}, response)
 
 
 @pytest.mark.django_db
@@ -122,9 +133,9 @@ def test_instrumentation_can_read_the_view_afterwards() -> None:
         ("/", ["GET", "HEAD", "OPTIONS"]),
     ],
 )
-def test_options_tells_the_methods_and_nothing_else(
+def test_options_lists_the_allowed_methods_only(
     client: APIClient, path: str, methods: list[str]
 ) -> None:
-    answer = client.options(path)
-    assert (answer.status_code, answer.json()) == (200, {"methods": methods})
-    assert answer["Allow"] == ", ".join(methods)
+    response = client.options(path)
+    assert (response.status_code, response.json()) == (200, {"methods": methods})
+    assert response["Allow"] == ", ".join(methods)

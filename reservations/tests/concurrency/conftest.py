@@ -1,11 +1,11 @@
-"""Every race twice: buyers who share transactions, and buyers who each have their own."""
+"""Run every race twice: with group commit, and with one transaction per request."""
 
 import pytest
 from pytest_django import Settings
 
 
-@pytest.fixture(autouse=True, params=[True, False], ids=["together", "alone"])
+@pytest.fixture(autouse=True, params=[True, False], ids=["group-commit", "single-commits"])
 def group_commit(request: pytest.FixtureRequest, settings: Settings) -> bool:
-    """Turn group commit on or off, as it is on in one process and has no say between two."""
+    """Turn group commit on, or off as it is between requests to different worker processes."""
     settings.GROUP_COMMIT = request.param
     return bool(request.param)

@@ -1,4 +1,4 @@
-"""Requests that can be sent all at once: each has a client of its own, and returns a status."""
+"""Requests for use in threads: each has its own client and returns the status code."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Bookings, holds and idempotency keys, all at once."""
+"""Concurrent bookings, holds and repeated requests."""
 
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -26,15 +26,19 @@ from reservations.tests.concurrency.requests import (
     post_reservation,
 )
 from reservations.tests.concurrency.threads import run_together
-from reservations.tests.database import in_a_thread, locked, wait_for_a_waiter
+from reservations.tests.database import locked, run_and_disconnect, wait_for_lock_waiters
 from reservations.tests.factories import EventFactory, book, booking_of, expire_hold, hold
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_drift")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_drift"),
+    pytest.mark.xdist_group("races"),
+]
 
-POOL = 6  # fewer than the pool's connections: all of them must wait for the lock at once
+THREADS = 6  # fewer than the connections of the pool: all must wait for the lock together
 
 
-def test_opposite_orders_from_sixteen_threads(db: None) -> None:
+def test_bookings_in_opposite_orders_do_not_deadlock(db: None) -> None:
     first, second, third = EventFactory.create_batch(3, total_seats=20)
     orders = [(first, second, third), (third, second, first)] * 8
     calls = [partial(post_booking, *((event, 2) for event in order)) for order in orders]
@@ -53,8 +57,8 @@ def outcome_of(command: Book) -> str:
 
 
 @pytest.mark.parametrize("group_commit", [False], indirect=True)
-def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control: locked in the order of the request, opposite orders wait for each other."""
+def test_locks_in_request_order_would_deadlock(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control experiment: without a fixed lock order, opposite orders deadlock."""
     first, second = EventFactory.create_batch(2)
     barrier = Barrier(2)
 
@@ -74,7 +78,7 @@ def test_without_the_order_the_same_deadlocks(db: None, monkeypatch: pytest.Monk
     assert Counter(results) == {"booked": 1, "deadlock": 1}
 
 
-def test_all_or_nothing_when_the_last_of_twenty_is_short(db: None) -> None:
+def test_bookings_sell_nothing_if_the_last_event_is_sold_out(db: None) -> None:
     events = EventFactory.create_batch(20, total_seats=3)
     scarce = events[-1]
     items = [(event, 1) for event in events]
@@ -85,17 +89,17 @@ def test_all_or_nothing_when_the_last_of_twenty_is_short(db: None) -> None:
         assert (event.available_seats, event.version) == (0, 3)
 
 
-def test_sixteen_cancels_of_one_booking(db: None) -> None:
+def test_only_one_of_sixteen_booking_cancels_succeeds(db: None) -> None:
     first, second = EventFactory.create_batch(2)
     book((first, 1), (second, 1))
-    doomed = book((first, 3), (second, 2))
-    codes = run_together([partial(cancel_booking, doomed)] * 16)
+    to_cancel = book((first, 3), (second, 2))
+    codes = run_together([partial(cancel_booking, to_cancel)] * 16)
     assert Counter(codes) == {200: 1, 409: 15}
     assert_inventory(first, available=9, version=3, reservations=1)
     assert_inventory(second, available=9, version=3, reservations=1)
 
 
-def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
+def test_bookings_and_cancels_in_opposite_orders_all_succeed(db: None) -> None:
     first, second = EventFactory.create_batch(2, total_seats=16)
     made = [book((first, 1), (second, 1)) for _ in range(8)]
     calls: list[Callable[[], int]] = [
@@ -108,7 +112,7 @@ def test_bookings_against_cancels_in_opposite_orders(db: None) -> None:
     assert_inventory(second, available=8, version=24, reservations=8)
 
 
-def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
+def test_confirm_and_cancel_race_ends_in_a_cancelled_hold(event: Event) -> None:
     for _ in range(5):
         held = hold(event, seats=2)
         calls = [
@@ -123,7 +127,7 @@ def test_confirm_against_cancel_of_one_hold(event: Event) -> None:
         assert (event.available_seats, event.held_seats, event.reservation_count) == (10, 0, 0)
 
 
-def test_confirm_against_cancel_against_buyers_of_an_expired_hold(event: Event) -> None:
+def test_expired_hold_is_sold_once_and_never_confirmed(event: Event) -> None:
     for _ in range(4):
         held = hold(event, seats=10)
         expire_hold(held)
@@ -141,43 +145,46 @@ def test_confirm_against_cancel_against_buyers_of_an_expired_hold(event: Event) 
 
 
 @pytest.mark.parametrize(
-    ("left", "code", "available", "reservations"), [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)]
+    ("left", "code", "available", "reservations"),
+    [("-1 ms", 409, 10, 0), ("1 hour", 200, 0, 1)],
+    ids=["expired", "live"],
 )
-def test_whether_a_hold_has_ended_is_decided_after_the_lock(
+def test_hold_expiry_is_decided_under_the_lock(
     *, event: Event, group_commit: bool, left: str, code: int, available: int, reservations: int
 ) -> None:
-    """All confirm while the event is locked; the hold ends before it is released, or after."""
+    """All threads wait for the event's lock; when they get it, the hold has expired or has not."""
     held = hold(event, seats=10)
-    with ThreadPoolExecutor(POOL) as pool, locked(event) as other:
+    with ThreadPoolExecutor(THREADS) as pool, locked(event) as other:
         waiting = [
-            pool.submit(in_a_thread, partial(confirm_reservation, held)) for _ in range(POOL)
+            pool.submit(run_and_disconnect, partial(confirm_reservation, held))
+            for _ in range(THREADS)
         ]
-        wait_for_a_waiter(1 if group_commit else POOL)
+        wait_for_lock_waiters(1 if group_commit else THREADS)
         other.execute(
             "UPDATE reservations_reservation SET expires_at = clock_timestamp() + %s::interval",
             [left],
         )
         other.commit()
         codes = [each.result(timeout=30) for each in waiting]
-    assert Counter(codes) == {code: POOL}
+    assert Counter(codes) == {code: THREADS}
     assert_inventory(event, available=available, version=2, reservations=reservations)
 
 
-def test_fifty_sends_of_one_key(event: Event) -> None:
+def test_fifty_concurrent_repeats_of_one_key_sell_once(event: Event) -> None:
     def send() -> tuple[int, bytes, str | None]:
-        answer = post(APIClient(), "/reservations", RESERVATION, idempotency_key="only-once")
-        return answer.status_code, answer.content, answer.get("Location")
+        response = post(APIClient(), "/reservations", RESERVATION, idempotency_key="only-once")
+        return response.status_code, response.content, response.get("Location")
 
-    answers = run_together([send] * 50)
-    busy = [answer for answer in answers if answer[0] == 503]
-    answered = [answer for answer in answers if answer[0] != 503]
-    answered += [send() for _ in busy]
-    assert len(set(answered)) == 1
-    assert answered[0][0] == 201
+    responses = run_together([send] * 50)
+    busy = [response for response in responses if response[0] == 503]
+    finished = [response for response in responses if response[0] != 503]
+    finished += [send() for _ in busy]
+    assert len(set(finished)) == 1
+    assert finished[0][0] == 201
     assert_inventory(event, available=7, version=1, reservations=1)
 
 
-def test_keys_in_opposite_orders_over_opposite_events(db: None) -> None:
+def test_repeated_bookings_in_opposite_orders_succeed_once(db: None) -> None:
     first, second = EventFactory.create_batch(2, total_seats=30)
     orders = [(first, second), (second, first)] * 8
     calls = [

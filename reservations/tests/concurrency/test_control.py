@@ -1,4 +1,4 @@
-"""The control: with the lock taken away the same race oversells, so it is the lock that holds."""
+"""Control experiment: without the lock, the same race oversells or violates a constraint."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -18,17 +18,17 @@ from reservations.tests.factories import reserve
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.parametrize("group_commit", [False], indirect=True),  # They shall race.
+    pytest.mark.parametrize("group_commit", [False], indirect=True),  # or they would share a batch
+    pytest.mark.xdist_group("races"),
 ]
 
-BUYERS = 6  # fewer than the pool's connections: all of them must have read before one writes
+BUYERS = 6  # fewer than the connections of the pool: all must have read before one writes
 
 
 @pytest.fixture
 def no_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Read the events without locking them, all buyers at the same moment."""
+    """Read events without a lock, and let all buyers read before any of them writes."""
     barrier = Barrier(BUYERS)
-
     monkeypatch.setattr(QuerySet, "select_for_update", lambda events, **_: events)
     lock._lock_then_read_clock.cache_clear()
 
@@ -44,7 +44,7 @@ def no_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def no_unique_version(db: None) -> Iterator[None]:
-    """Take away the second line of defence: one change for each version of an event."""
+    """Drop the constraint that allows one change per version of an event."""
     [constraint] = [c for c in Change._meta.constraints if c.name == "change_event_version_unique"]
     with connection.schema_editor() as editor:
         editor.remove_constraint(Change, constraint)
@@ -63,14 +63,14 @@ def attempt(call: Callable[[], object]) -> str:
 
 
 @pytest.mark.usefixtures("no_unique_version", "no_lock")
-def test_without_the_lock_seats_are_oversold(event: Event) -> None:
+def test_seats_are_oversold_without_lock_and_constraint(event: Event) -> None:
     results = run_together([partial(attempt, partial(reserve, event, seats=4))] * BUYERS)
     assert Counter(results) == {"sold": BUYERS}
     assert live_seats(event) == 4 * BUYERS > event.total_seats
 
 
 @pytest.mark.usefixtures("no_lock")
-def test_without_the_lock_a_constraint_stops_the_second_sale(event: Event) -> None:
+def test_constraint_prevents_overselling_without_the_lock(event: Event) -> None:
     results = run_together([partial(attempt, partial(reserve, event, seats=4))] * BUYERS)
     assert Counter(results) == {"sold": 1, "change_event_version_unique": BUYERS - 1}
     assert live_seats(event) == 4

@@ -1,4 +1,4 @@
-"""Outcomes as JSON: what is stored is read again, whatever a field is called by now."""
+"""Outcomes as JSON: stored outcomes stay readable, even after a field is renamed."""
 
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -81,19 +81,23 @@ STORED: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("outcome", "stored"), STORED)
-def test_the_stored_form_stays_as_it_was(outcome: Any, stored: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "stored"),
+    STORED,
+    ids=[f"{type(outcome).__name__}-{len(stored)}-fields" for outcome, stored in STORED],
+)
+def test_stored_form_of_outcomes_does_not_change(outcome: Any, stored: dict[str, Any]) -> None:
     assert codec.dump(outcome) == stored
     read = codec.load(stored)
     assert (type(read), read, read.replayed) == (type(outcome), outcome, True)
 
 
-def test_every_final_outcome_has_a_stored_form() -> None:
+def test_all_final_outcomes_have_a_stored_form() -> None:
     assert {type(outcome) for outcome, _ in STORED} == set(get_args(outcomes.REMEMBERED_OUTCOMES))
 
 
 @given(st.sampled_from(get_args(outcomes.REMEMBERED_OUTCOMES)).flatmap(st.from_type))
-def test_what_is_dumped_is_loaded(outcome: Any) -> None:
+def test_dumped_outcome_loads_as_an_equal_outcome(outcome: Any) -> None:
     data = codec.dump(outcome)
     assert data is not None
     assert codec.load(data) == outcome
@@ -102,6 +106,7 @@ def test_what_is_dumped_is_loaded(outcome: Any) -> None:
 @pytest.mark.parametrize(
     "outcome",
     [errors.VersionConflict(1), errors.EventNotFound("x"), errors.Busy(), outcomes.HoldsReleased()],
+    ids=lambda outcome: type(outcome).__name__,
 )
-def test_what_can_change_in_a_moment_is_not_stored(outcome: object) -> None:
+def test_outcome_that_is_not_final_is_not_stored(outcome: object) -> None:
     assert codec.dump(outcome) is None

@@ -1,4 +1,4 @@
-"""A mail server for the tests of jobs."""
+"""Fixtures for the tests of the jobs."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from reservations.tests.smtp import MailServer
 
 @pytest.fixture
 def mail_server(settings: Settings) -> Iterator[MailServer]:
-    """A mail server that this process sends to."""
+    """A mail server, to which Django is configured to send."""
     with MailServer() as server:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""E-mails are sent once, and tried again later if the mail server fails."""
+"""The e-mail job: sends once, retries if the mail server fails, keeps addresses out of logs."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 Outbox = list[EmailMultiAlternatives]
 
 
-def seconds_until_the_next_try() -> float:
+def seconds_until_next_attempt() -> float:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT scheduled_at - now() FROM procrastinate_jobs WHERE queue_name = 'mail'"
@@ -36,7 +36,7 @@ def seconds_until_the_next_try() -> float:
     return wait.total_seconds()
 
 
-def test_a_mail_is_sent_and_its_job_deleted(event: Event, mailoutbox: Outbox) -> None:
+def test_mail_is_sent_and_its_job_deleted(event: Event, mailoutbox: Outbox) -> None:
     booking = store_booking(event, seats=3)
     queue([booking])
     run_jobs()
@@ -48,7 +48,7 @@ def test_a_mail_is_sent_and_its_job_deleted(event: Event, mailoutbox: Outbox) ->
     assert jobs() == []
 
 
-def test_a_job_queued_before_its_module_was_renamed(event: Event, mailoutbox: Outbox) -> None:
+def test_job_queued_under_its_former_name_is_sent(event: Event, mailoutbox: Outbox) -> None:
     queue([store_booking(event)])
     with connection.cursor() as cursor:
         cursor.execute(
@@ -59,14 +59,14 @@ def test_a_job_queued_before_its_module_was_renamed(event: Event, mailoutbox: Ou
     assert (len(mailoutbox), jobs()) == (1, [])
 
 
-def test_no_mail_goes_to_an_erased_address(event: Event, mailoutbox: Outbox) -> None:
+def test_booking_with_an_erased_address_gets_no_mail(event: Event, mailoutbox: Outbox) -> None:
     queue([store_booking(event)])
     Booking.objects.update(customer_email="")
     run_jobs()
     assert (mailoutbox, jobs()) == ([], [])
 
 
-def test_a_booking_that_is_gone(event: Event, mailoutbox: Outbox) -> None:
+def test_job_of_a_deleted_booking_sends_no_mail(event: Event, mailoutbox: Outbox) -> None:
     booking = store_booking(event)
     queue([booking])
     booking.items.all().delete()
@@ -75,24 +75,24 @@ def test_a_booking_that_is_gone(event: Event, mailoutbox: Outbox) -> None:
     assert (mailoutbox, jobs()) == ([], [])
 
 
-def test_a_booking_that_was_cancelled_since(event: Event, mailoutbox: Outbox) -> None:
+def test_cancelled_booking_gets_no_confirmation_mail(event: Event, mailoutbox: Outbox) -> None:
     queue([store_booking(event)])
     Booking.objects.update(status="cancelled")
     run_jobs()
     assert (mailoutbox, jobs()) == ([], [])
 
 
-def test_a_mail_is_tried_again_at_growing_intervals(
+def test_failed_mail_is_retried_at_growing_intervals(
     event: Event, mail_server: MailServer, settings: Settings
 ) -> None:
     queue([store_booking(event)])
-    settings.EMAIL_PORT = 1
+    settings.EMAIL_PORT = 1  # no mail server
     for attempts, wait in ((1, 3), (2, 9), (3, 27)):
         run_jobs()
         [job] = jobs()
         assert (job.status, job.attempts) == ("todo", attempts)
-        assert wait - 2 < seconds_until_the_next_try() <= wait
-        run_jobs()  # It is not due.
+        assert wait - 2 < seconds_until_next_attempt() <= wait
+        run_jobs()  # The job is not due yet.
         assert jobs()[0].attempts == attempts
         make_due()
     settings.EMAIL_PORT = mail_server.port
@@ -102,7 +102,7 @@ def test_a_mail_is_tried_again_at_growing_intervals(
     assert jobs() == []
 
 
-def test_a_mail_is_tried_for_a_day() -> None:
+def test_mail_is_retried_for_about_a_day() -> None:
     app.perform_import_paths()
     strategy = app.tasks["reservations.jobs.mail.send_booking_mail"].retry_strategy
     assert isinstance(strategy, RetryStrategy)
@@ -111,7 +111,7 @@ def test_a_mail_is_tried_for_a_day() -> None:
     assert 20 < sum(waits) / 3600 < 30
 
 
-def test_a_mail_that_failed_too_often_is_kept(
+def test_job_of_a_mail_that_failed_too_often_is_kept(
     event: Event, mail_server: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     queue([store_booking(event)])
@@ -124,9 +124,11 @@ def test_a_mail_that_failed_too_often_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [("450 mailbox busy", "todo"), ("550 no such user", "failed")]
+    ("answer", "status"),
+    [("450 mailbox busy", "todo"), ("550 no such user", "failed")],
+    ids=["temporary", "permanent"],
 )
-def test_a_refused_recipient(
+def test_recipient_is_retried_only_after_a_temporary_refusal(
     event: Event,
     mail_server: MailServer,
     caplog: pytest.LogCaptureFixture,
@@ -141,7 +143,7 @@ def test_a_refused_recipient(
     assert EMAIL not in caplog.text
 
 
-def test_a_failed_mail_does_not_stop_the_next(event: Event, mail_server: MailServer) -> None:
+def test_failed_mail_does_not_block_the_next(event: Event, mail_server: MailServer) -> None:
     first, second = store_booking(event, email="nobody@shop.example"), store_booking(event)
     queue([first])
     mail_server.recipient_answer = "550 no"

@@ -1,4 +1,4 @@
-"""What a customer reads."""
+"""Subject, text, HTML and headers of the e-mails to customers."""
 
 from datetime import UTC, datetime
 from email.message import Message
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def booking() -> Booking:
-    """Three tickets, at two events."""
+    """A booking of three tickets for two events."""
     one = EventFactory.create(
         name="Rock & <b>Roll</b>",
         venue='Hall "5" <i>',
@@ -28,20 +28,20 @@ def booking() -> Booking:
     return booking
 
 
-def test_the_text(booking: Booking) -> None:
+def test_text_lists_the_tickets_with_date_and_venue(booking: Booking) -> None:
     assert render(booking, kind="booked").text == (
         "Hello,\n\n"
-        "thank you for your booking. These tickets are yours:\n\n"
+        "Thank you for your booking. Here are your tickets:\n\n"
         "2 tickets - Rock & <b>Roll</b>\n"
         "  Thursday, 24 December 2026, 19:30 UTC\n"
         '  Hall "5" <i>\n\n'
         "1 ticket - Node.js Bcc: x@y.example\n\n"
-        "3 tickets in all.\n"
+        "3 tickets in total.\n"
         f"Booking {booking.pk}\n"
     )
 
 
-def test_the_page_escapes_what_people_have_typed(booking: Booking) -> None:
+def test_html_escapes_names_and_venues(booking: Booking) -> None:
     html = render(booking, kind="booked").html
     assert "Rock &amp; &lt;b&gt;Roll&lt;/b&gt;" in html
     assert "Hall &quot;5&quot; &lt;i&gt;" in html
@@ -50,12 +50,12 @@ def test_the_page_escapes_what_people_have_typed(booking: Booking) -> None:
         assert part in html
 
 
-def test_a_cancelled_booking(booking: Booking) -> None:
+def test_mail_of_a_cancelled_booking_says_so(booking: Booking) -> None:
     message = render(booking, kind="cancelled")
     assert message.subject == "Cancelled: Rock & <b>Roll</b> and 1 more"
-    for said in (message.text, message.html):
-        assert "no longer valid" in said
-        assert "yours" not in said
+    for body in (message.text, message.html):
+        assert "no longer valid" in body
+        assert "Thank you" not in body
 
 
 def header(booking: Booking, name: str, kind: str = "booked") -> str:
@@ -63,7 +63,7 @@ def header(booking: Booking, name: str, kind: str = "booked") -> str:
     return str(sent[name])
 
 
-def test_a_duplicate_can_be_recognised(booking: Booking, settings: Settings) -> None:
+def test_repeated_mail_has_the_same_message_id(booking: Booking, settings: Settings) -> None:
     settings.DEFAULT_FROM_EMAIL = "Box <box@shop.example>"
     first = header(booking, "Message-ID")
     assert first == f"<{booking.pk}.booked@shop.example>"
@@ -71,7 +71,7 @@ def test_a_duplicate_can_be_recognised(booking: Booking, settings: Settings) -> 
     assert header(booking, "Message-ID", "cancelled") != first
 
 
-def test_the_headers(booking: Booking, settings: Settings) -> None:
+def test_headers_name_sender_recipient_and_subject(booking: Booking, settings: Settings) -> None:
     settings.DEFAULT_FROM_EMAIL = "Box <box@shop.example>"
     assert header(booking, "To") == EMAIL
     assert header(booking, "From") == "Box <box@shop.example>"
@@ -85,14 +85,15 @@ def test_the_headers(booking: Booking, settings: Settings) -> None:
         ("Line\r\nBcc: x@y.example\u2028two", "Line Bcc: x@y.example two"),
         ("x" * 200, "x" * 59 + "\u2026"),
     ],
+    ids=["line-breaks", "too-long"],
 )
-def test_a_name_that_no_header_may_have(event: Event, name: str, shown: str) -> None:
+def test_subject_has_no_line_breaks_and_is_truncated(event: Event, name: str, shown: str) -> None:
     Event.objects.update(name=name, venue=name)
     message = render(store_booking(event, seats=1), kind="booked")
     assert message.subject == f"Your tickets: {shown}"
     assert "\nBcc" not in message.text
 
 
-def test_an_event_with_a_name_alone(event: Event) -> None:
+def test_event_without_date_and_venue_shows_only_its_name(event: Event) -> None:
     booking = store_booking(event, seats=1)
-    assert "1 ticket - Node.js Meet-up\n\n1 ticket in all" in render(booking, kind="booked").text
+    assert "1 ticket - Node.js Meet-up\n\n1 ticket in total" in render(booking, kind="booked").text

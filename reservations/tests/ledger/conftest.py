@@ -1,4 +1,4 @@
-"""A database that goes away at the worst moment."""
+"""Fixture for a database that fails in the middle of a transaction."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,8 @@ from reservations.models import Event
 from reservations.tests.ledger.proxy import Proxy
 
 
-def reconnect() -> None:
+def disconnect() -> None:
+    """Close this process's connections, so that the next ones use the current parameters."""
     wrapper = connections[DEFAULT_DB_ALIAS]
     assert isinstance(wrapper, DatabaseWrapper)
     wrapper.close()
@@ -30,6 +31,6 @@ def proxy(event: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
         with monkeypatch.context() as patch:
             patch.setattr(wrapper, "get_connection_params", through_proxy)
-            reconnect()
+            disconnect()
             yield proxy
-        reconnect()
+        disconnect()

@@ -1,18 +1,21 @@
-"""A TCP proxy before PostgreSQL that can cut a connection at the worst moment."""
+"""A TCP proxy in front of PostgreSQL that can cut connections at a chosen moment."""
 
 import contextlib
 import socket
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+READY_AND_IDLE = b"Z\0\0\0\5I"
+"""PostgreSQL's ReadyForQuery message outside a transaction: the COMMIT has been executed."""
+
 
 class Proxy:
-    """Forwards connections on ``port`` to the database that ``params`` (of libpq) name."""
+    """Forwards connections from ``port`` to the database described by libpq's ``params``."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._host, self._upstream_port = str(params["host"]), int(params.get("port") or 5432)
@@ -20,9 +23,10 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self.cuts = 0
         self._down = self._cut_next = self._forward = self._stay_down = False
-        self._delay = 0.0
+        self._before_forwarding: Callable[[], object] | None = None
         self._sockets: list[socket.socket] = []
         self._muted: set[socket.socket] = set()
+        self._committed = threading.Event()
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -33,20 +37,28 @@ class Proxy:
         self._server.close()
 
     def cut_at_commit(
-        self, *, forward: bool, delay: float = 0.0, and_stay_down: bool = False
+        self,
+        *,
+        forward: bool,
+        before_forwarding: Callable[[], object] | None = None,
+        and_stay_down: bool = False,
     ) -> None:
-        """At the next COMMIT cut the client off; let the server have the COMMIT if ``forward``.
+        """Cut the client off at its next COMMIT, before it gets an answer.
 
-        ``delay``: seconds after the cut until the server gets it.
+        Args:
+            forward: whether the server still receives the COMMIT.
+            before_forwarding: called after the client is cut off and before the server receives
+                the COMMIT, to delay it.
+            and_stay_down: cut all other connections too, and accept no new ones until ``up``.
         """
         self._cut_next, self._forward = True, forward
-        self._delay, self._stay_down = delay, and_stay_down
+        self._before_forwarding, self._stay_down = before_forwarding, and_stay_down
 
     def down(self) -> None:
-        """Cut every connection and take no new one."""
-        self._refuse_all_but()
+        """Cut all connections and accept no new ones."""
+        self._refuse_all_except()
 
-    def _refuse_all_but(self, *spared: socket.socket) -> None:
+    def _refuse_all_except(self, *spared: socket.socket) -> None:
         self._down = True
         for each in self._sockets:
             if each not in spared:
@@ -54,12 +66,12 @@ class Proxy:
         self._sockets.clear()
 
     def up(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
         self._down = False
-        self.pool_timeout(10)
+        self.set_pool_timeout(10)
 
-    def pool_timeout(self, seconds: float) -> None:
-        """Let the process wait this long for a connection."""
+    def set_pool_timeout(self, seconds: float) -> None:
+        """Set how long this process waits for a connection from its pool."""
         wrapper = connections[DEFAULT_DB_ALIAS]
         assert isinstance(wrapper, DatabaseWrapper)
         wrapper.pool.timeout = seconds
@@ -88,7 +100,8 @@ class Proxy:
     def _to_server(self, client: socket.socket, upstream: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := client.recv(65536):
-                if self._cut_next and b"COMMIT\0" in data:  # BEGIN says READ COMMITTED
+                # With the terminating NUL, so that READ COMMITTED in a BEGIN does not match.
+                if self._cut_next and b"COMMIT\0" in data:
                     self._cut(client, upstream, data)
                     return
                 upstream.sendall(data)
@@ -98,14 +111,15 @@ class Proxy:
         self._cut_next = False
         self.cuts += 1
         if self._stay_down:
-            self._refuse_all_but(client, upstream)
+            self._refuse_all_except(client, upstream)
         self._muted.add(client)
-        if self._delay:
+        if self._before_forwarding:
             close(client)
-            time.sleep(self._delay)
+            self._before_forwarding()
         if self._forward:
+            self._committed.clear()
             upstream.sendall(data)
-            time.sleep(0.1)  # The answer is on its way, and gets lost.
+            self._committed.wait(timeout=10)  # The server has answered; the answer is dropped.
         close(client)
         close(upstream)
 
@@ -114,6 +128,8 @@ class Proxy:
             while data := upstream.recv(65536):
                 if client not in self._muted:
                     client.sendall(data)
+                elif data.endswith(READY_AND_IDLE):
+                    self._committed.set()
         close(client)
 
 

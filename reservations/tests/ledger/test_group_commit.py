@@ -1,4 +1,4 @@
-"""Commands that arrive together, on a real database: one transaction, and each its own outcome."""
+"""Group commit on a real database: concurrent commands share a transaction, not an outcome."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,7 +11,6 @@ from django.db import DataError, connection
 
 from reservations.errors import (
     Busy,
-    EventNotFound,
     NotEnoughSeats,
     OutcomeUnknown,
     Refusal,
@@ -25,12 +24,17 @@ from reservations.ledger.execute import execute_batch
 from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
+from reservations.tests.database import (
+    locked,
+    run_and_disconnect,
+    session_setting,
+    wait_for_lock_waiters,
+)
 from reservations.tests.factories import EventFactory, booking_of, hold, reservation_of, reserve
 from reservations.tests.ledger.proxy import Proxy
 from reservations.tests.waiting import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
 
 Batches = list[list[Command]]
 
@@ -38,7 +42,7 @@ Batches = list[list[Command]]
 def outcome_of(command: Command) -> Outcome | Exception:
     try:
         if command.idempotency_key:
-            refuse_reuse(command.idempotency_key)  # as the API does, which takes a connection
+            refuse_reuse(command.idempotency_key)  # a query before submit, as in the API
         return submit(cast("CommandOf[Outcome]", command))
     except Exception as error:
         return error
@@ -46,62 +50,61 @@ def outcome_of(command: Command) -> Outcome | Exception:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> Batches:
-    """What is committed together, from now on."""
-    seen: Batches = []
+    """The batches executed from now on."""
+    executed: Batches = []
 
-    def watched(batch: Sequence[Command]) -> list[Outcome | Refusal]:
-        seen.append(list(batch))
+    def recording(batch: Sequence[Command]) -> list[Outcome | Refusal]:
+        executed.append(list(batch))
         return execute_batch(batch)
 
-    monkeypatch.setattr(group_commit, "execute_batch", watched)
-    return seen
+    monkeypatch.setattr(group_commit, "execute_batch", recording)
+    return executed
 
 
-class Buyers:
-    """Threads that submit one after the other, while the first waits for the locked event."""
+class SubmitterThreads:
+    """Submits commands from threads, while the event that they are about is locked."""
 
     def __init__(self, event: Event, pool: ThreadPoolExecutor) -> None:
         self._event, self._pool = event, pool
 
     def submit(self, *commands: Command) -> list[Future[Outcome | Exception]]:
-        """Let the first lead, and the others wait behind it, in their order."""
+        """Make the first command a batch of its own, and queue the others behind it in order."""
         calls = []
-        for ahead, command in enumerate(commands):
-            calls.append(self._pool.submit(in_a_thread, partial(outcome_of, command)))
-            if ahead == 0:
-                wait_for_a_waiter()
-            self._wait_for(ahead)
+        for number, command in enumerate(commands):
+            calls.append(self._pool.submit(run_and_disconnect, partial(outcome_of, command)))
+            if number == 0:
+                wait_for_lock_waiters()
+            self._wait_until_queued(number)
         return calls
 
-    def _wait_for(self, waiting: int) -> None:
-        queues = group_commit._batcher._queues
-        wait_until(lambda: len(queues.get(self._event.slug, ())) == waiting)
+    def _wait_until_queued(self, commands: int) -> None:
+        wait_until(lambda: group_commit.batcher.waiting(self._event.slug) == commands)
 
 
 @pytest.fixture
-def buyers(event: Event, pool: ThreadPoolExecutor) -> Buyers:
-    return Buyers(event, pool)
+def submitters(event: Event, pool: ThreadPoolExecutor) -> SubmitterThreads:
+    return SubmitterThreads(event, pool)
 
 
 def results(calls: Sequence[Future[Any]]) -> list[Any]:
     return [call.result(timeout=30) for call in calls]
 
 
-def test_each_has_its_own_outcome_of_one_transaction(
-    event: Event, buyers: Buyers, batches: Batches
+def test_commands_in_one_transaction_have_their_own_outcomes(
+    event: Event, submitters: SubmitterThreads, batches: Batches
 ) -> None:
-    bought, doomed = reservation_of(event, 4), reserve(event)
+    bought, to_cancel = reservation_of(event, 4), reserve(event)
     batches.clear()
     commands: list[Command] = [
         bought,
         reservation_of(event, 3),
-        Cancel(reservation_id=doomed, actor="test"),
+        Cancel(reservation_id=to_cancel, actor="test"),
         reservation_of(event, 4),
-        Cancel(reservation_id=doomed, actor="test"),
+        Cancel(reservation_id=to_cancel, actor="test"),
         reservation_of(event, 3),
     ]
     with locked(event):
-        calls = buyers.submit(*commands)
+        calls = submitters.submit(*commands)
     outcomes = results(calls)
     assert batches == [commands[:1], commands[1:]]
     assert [type(outcome) for outcome in outcomes] == [
@@ -119,49 +122,50 @@ def test_each_has_its_own_outcome_of_one_transaction(
     assert_no_drift()
 
 
-@pytest.mark.parametrize("keyed", [False, True])
-def test_waiting_callers_use_no_connection(event: Event, buyers: Buyers, keyed: bool) -> None:
+@pytest.mark.parametrize("keyed", [False, True], ids=["no-key", "key"])
+def test_queued_callers_hold_no_connection(
+    event: Event, submitters: SubmitterThreads, keyed: bool
+) -> None:
     keys = [
         IdempotencyKey(scope="s", key=str(n), fingerprint="f") if keyed else None for n in range(10)
     ]
     with locked(event):
-        calls = buyers.submit(
+        calls = submitters.submit(
             *[replace(reservation_of(event), idempotency_key=key) for key in keys]
         )
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         in_use = stats["pool_size"] - stats["pool_available"]
-        assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)  # the leader's, and ours
+        # One is the leader's, one is this thread's.
+        assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)
     assert {type(outcome) for outcome in results(calls)} == {Reserved}
 
 
-def test_a_command_that_the_database_refuses_fails_alone(
-    event: Event, buyers: Buyers, batches: Batches
+def test_command_that_fails_in_the_database_fails_alone(
+    event: Event, submitters: SubmitterThreads, batches: Batches
 ) -> None:
-    """The rules would not let it come that far."""
+    """The API rejects such a partner, so here only a bug could cause the error."""
     bad = reservation_of(event, partner="x" * 101)
     commands = [reservation_of(event), reservation_of(event, 2), bad, reservation_of(event, 3)]
     with locked(event):
-        calls = buyers.submit(*commands)
+        calls = submitters.submit(*commands)
     outcomes = results(calls)
     assert [type(outcome) for outcome in outcomes] == [Reserved, Reserved, DataError, Reserved]
     assert batches == [commands[:1], commands[1:], *([each] for each in commands[1:])]
     assert_inventory(event, available=4, version=3, reservations=3)
 
 
-def test_a_lock_timeout_answers_the_whole_batch_once(
-    event: Event, buyers: Buyers, batches: Batches
+def test_lock_timeout_fails_the_batch_without_a_retry(
+    event: Event, submitters: SubmitterThreads, batches: Batches
 ) -> None:
-    with setting("lock_timeout", "1s"), locked(event):
-        calls = buyers.submit(*[reservation_of(event) for _ in range(5)])
+    with session_setting("lock_timeout", "1s"), locked(event):
+        calls = submitters.submit(*[reservation_of(event) for _ in range(5)])
         assert {type(outcome) for outcome in results(calls)} == {Busy}
     assert [len(batch) for batch in batches] == [1, 4]
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-def test_without_a_connection_the_answer_is_busy(
-    event: Event, proxy: Proxy, batches: Batches
-) -> None:
-    proxy.pool_timeout(0.3)
+def test_no_connection_in_time_raises_busy(event: Event, proxy: Proxy, batches: Batches) -> None:
+    proxy.set_pool_timeout(0.3)
     proxy.down()
     assert isinstance(outcome_of(reservation_of(event)), Busy)
     assert batches == []
@@ -170,24 +174,24 @@ def test_without_a_connection_the_answer_is_busy(
 
 
 @pytest.mark.parametrize("forward", [True, False], ids=["committed", "lost"])
-def test_an_unanswered_commit_is_looked_up_once_for_all(
+def test_unanswered_commit_is_checked_once_for_the_batch(
     event: Event,
     proxy: Proxy,
-    buyers: Buyers,
+    submitters: SubmitterThreads,
     batches: Batches,
     monkeypatch: pytest.MonkeyPatch,
     *,
     forward: bool,
 ) -> None:
-    def cut_the_second(batch: Sequence[Command]) -> list[Outcome | Refusal]:
+    def cut_second_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
         if len(batch) > 1:
             proxy.cut_at_commit(forward=forward)
         batches.append(list(batch))
         return execute_batch(batch)
 
-    monkeypatch.setattr(group_commit, "execute_batch", cut_the_second)
+    monkeypatch.setattr(group_commit, "execute_batch", cut_second_batch)
     with locked(event):
-        calls = buyers.submit(*[reservation_of(event) for _ in range(4)])
+        calls = submitters.submit(*[reservation_of(event) for _ in range(4)])
     first, *others = results(calls)
     assert isinstance(first, Reserved)
     assert {type(outcome) for outcome in others} == {Reserved if forward else Busy}
@@ -196,48 +200,41 @@ def test_an_unanswered_commit_is_looked_up_once_for_all(
     assert_inventory(event, available=10 - sold, version=sold, reservations=sold)
 
 
-def test_without_the_database_the_outcome_is_unknown(event: Event, proxy: Proxy) -> None:
-    proxy.pool_timeout(0.3)
+def test_unreachable_database_after_commit_is_outcome_unknown(event: Event, proxy: Proxy) -> None:
+    proxy.set_pool_timeout(0.3)
     proxy.cut_at_commit(forward=True, and_stay_down=True)
     assert isinstance(outcome_of(reservation_of(event)), OutcomeUnknown)
     proxy.up()
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
-def test_a_reservation_waits_in_the_queue_of_its_event(
+def test_reservation_commands_wait_in_the_queue_of_their_event(
     event: Event, pool: ThreadPoolExecutor
 ) -> None:
-    """What is asked about a locked event delays nothing about another."""
-    held, doomed = hold(event), reserve(event)
+    """Commands about a locked event do not delay commands about another event."""
+    held, to_cancel = hold(event), reserve(event)
     elsewhere = hold(EventFactory.create())
     with locked(event):
         waiting = [
-            pool.submit(in_a_thread, partial(outcome_of, command))
+            pool.submit(run_and_disconnect, partial(outcome_of, command))
             for command in (
                 Confirm(reservation_id=held, actor="test"),
-                Cancel(reservation_id=doomed, actor="test"),
+                Cancel(reservation_id=to_cancel, actor="test"),
             )
         ]
-        wait_for_a_waiter()
+        wait_for_lock_waiters()
         assert isinstance(outcome_of(Confirm(reservation_id=elsewhere, actor="test")), Confirmed)
         assert not any(call.done() for call in waiting)
     assert [type(outcome) for outcome in results(waiting)] == [Confirmed, Cancelled]
 
 
-def test_bookings_of_several_events_wait_for_no_queue_of_one(
+def test_bookings_do_not_wait_for_the_queue_of_another_event(
     event: Event, pool: ThreadPoolExecutor
 ) -> None:
     first, second = EventFactory.create_batch(2)
     with locked(event):
-        waiting = pool.submit(in_a_thread, partial(outcome_of, reservation_of(event)))
-        wait_for_a_waiter()
+        waiting = pool.submit(run_and_disconnect, partial(outcome_of, reservation_of(event)))
+        wait_for_lock_waiters()
         submit(booking_of(first, second))
         submit(booking_of(first))
     assert isinstance(waiting.result(30), Reserved)
-
-
-def test_a_queue_is_gone_with_its_last_caller(event: Event) -> None:
-    reserve(event)
-    for number in range(3):
-        assert outcome_of(reservation_of(f"none-{number}")) == EventNotFound(f"none-{number}")
-    assert group_commit._batcher._queues == {}

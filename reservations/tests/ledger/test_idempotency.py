@@ -1,6 +1,5 @@
-"""Idempotency keys, in the ledger: one effect, and the same outcome again."""
+"""Idempotency keys in the ledger: one effect, and the same outcome for a repeated command."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -8,8 +7,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from reservations.errors import (
     BookingAlreadyCancelled,
@@ -26,7 +23,12 @@ from reservations.ledger.commands import Cancel, CancelBooking, Command, Confirm
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.database import in_a_thread, locked, second_connection, wait_for_a_waiter
+from reservations.tests.database import (
+    locked,
+    run_and_disconnect,
+    second_connection,
+    wait_for_lock_waiters,
+)
 from reservations.tests.factories import (
     book,
     booking_of,
@@ -36,7 +38,7 @@ from reservations.tests.factories import (
     reserve,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
 
 KEY = IdempotencyKey(scope="s", key="k", fingerprint="f")
 
@@ -45,23 +47,23 @@ def keyed(event: Event, seats: int = 4, key: IdempotencyKey = KEY) -> Reserve:
     return reservation_of(event, seats, idempotency_key=key)
 
 
-def test_one_effect_and_the_same_outcome(event: Event) -> None:
+def test_repeated_key_has_one_effect_and_the_same_outcome(event: Event) -> None:
     first, again = submit(keyed(event)), submit(keyed(event))
     assert again == first
     assert (first.replayed, again.replayed) == (False, True)
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def test_every_final_outcome_is_remembered(event: Event) -> None:
+def test_all_final_outcomes_are_remembered(event: Event) -> None:
     held, expired = hold(event, seats=1), hold(event, seats=1)
     expire_hold(expired)
-    booking, doomed = book((event, 1)), reserve(event)
+    booking, to_cancel = book((event, 1)), reserve(event)
     finals: list[Command] = [
         keyed(event, 2),
         Confirm(reservation_id=held, actor="test"),
         booking_of((event, 1)),
         CancelBooking(booking_id=booking, actor="test"),
-        Cancel(reservation_id=doomed, actor="test"),
+        Cancel(reservation_id=to_cancel, actor="test"),
         EditEvent(event=event.slug, edits={"name": "Another"}, actor="test"),
         keyed(event, 9),
         booking_of((event, 9)),
@@ -88,7 +90,7 @@ def test_every_final_outcome_is_remembered(event: Event) -> None:
     assert_no_drift()
 
 
-def test_an_outcome_that_is_not_final_is_decided_again(event: Event) -> None:
+def test_outcome_that_is_not_final_is_not_remembered(event: Event) -> None:
     unknown = replace(keyed(event), event="none")
     stale = replace(keyed(event), expected_version=7)
     assert submit_batch([unknown, stale]) == [EventNotFound("none"), VersionConflict(0)]
@@ -96,7 +98,7 @@ def test_an_outcome_that_is_not_final_is_decided_again(event: Event) -> None:
     assert submit(keyed(event)).replayed is False
 
 
-def test_another_request_with_the_same_key_is_refused(event: Event) -> None:
+def test_key_reused_for_another_request_is_refused(event: Event) -> None:
     submit(keyed(event))
     with pytest.raises(IdempotencyKeyReused):
         submit(keyed(event, key=replace(KEY, fingerprint="g")))
@@ -104,7 +106,7 @@ def test_another_request_with_the_same_key_is_refused(event: Event) -> None:
     assert_inventory(event, available=5, version=2, reservations=2)
 
 
-def test_two_equal_keys_in_one_transaction(event: Event) -> None:
+def test_equal_keys_in_one_batch_have_one_effect(event: Event) -> None:
     first, again, other = submit_batch(
         [keyed(event), keyed(event), keyed(event, key=replace(KEY, fingerprint="g"))]
     )
@@ -116,7 +118,7 @@ def test_two_equal_keys_in_one_transaction(event: Event) -> None:
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def test_a_key_released_in_the_same_transaction_is_free(event: Event) -> None:
+def test_key_of_a_refused_command_is_free_in_the_same_batch(event: Event) -> None:
     stale = replace(keyed(event), expected_version=7, idempotency_key=replace(KEY, fingerprint="g"))
     refused, sold = submit_batch([stale, keyed(event)])
     assert refused == VersionConflict(0)
@@ -124,7 +126,7 @@ def test_a_key_released_in_the_same_transaction_is_free(event: Event) -> None:
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def test_a_refusal_is_stored_and_releases_expired_holds(event: Event) -> None:
+def test_remembered_refusal_still_releases_expired_holds(event: Event) -> None:
     expire_hold(hold(event, seats=3))
     with pytest.raises(NotEnoughSeats):
         submit(keyed(event, 11))
@@ -134,45 +136,48 @@ def test_a_refusal_is_stored_and_releases_expired_holds(event: Event) -> None:
     assert (again.value.available_seats, again.value.replayed) == (10, True)
 
 
-def test_a_remembered_outcome_locks_nothing(event: Event) -> None:
+def test_remembered_outcome_needs_no_event_lock(event: Event) -> None:
     submit(keyed(event))
     with locked(event):
         assert submit(keyed(event)).replayed
 
 
-def test_commands_without_a_key_do_not_query_keys(event: Event) -> None:
+def test_command_without_a_key_does_not_read_the_key_table(event: Event) -> None:
     with second_connection() as other:
         other.execute("LOCK TABLE reservations_idempotencyrecord")
         reserve(event)
 
 
-def test_the_second_waits_and_replaces_a_first_that_fails(event: Event) -> None:
-    """The first transaction has stored the key and fails before it commits."""
+def test_key_claimed_by_a_transaction_that_rolls_back_is_free(event: Event) -> None:
     with second_connection() as other, ThreadPoolExecutor(1) as pool:
-        insert_key(other)
-        waiting = pool.submit(in_a_thread, partial(submit, keyed(event)))
-        wait_for_a_waiter()
-        # It waits for the key, so it must not have locked the event yet.
+        insert_key(other, KEY.key)
+        waiting = pool.submit(run_and_disconnect, partial(submit, keyed(event)))
+        wait_for_lock_waiters()
+        # The command waits for the key, so it must not hold the event's lock yet.
         other.execute("SELECT FROM reservations_event WHERE id = %s FOR UPDATE NOWAIT", [event.pk])
         other.rollback()
         assert waiting.result(timeout=30).replayed is False
     assert_inventory(event, available=6, version=1, reservations=1)
 
 
-def insert_key(other: psycopg.Connection) -> None:
+def insert_key(other: psycopg.Connection, key: str) -> None:
     other.execute(
         "INSERT INTO reservations_idempotencyrecord (id, scope, key, fingerprint)"
         " VALUES (%s, %s, %s, %s)",
-        [uuid4(), KEY.scope, KEY.key, KEY.fingerprint],
+        [uuid4(), KEY.scope, key, KEY.fingerprint],
     )
 
 
-def test_keys_are_inserted_in_order_before_events_are_locked(event: Event) -> None:
-    with CaptureQueriesContext(connection) as queries:
-        submit_batch(
-            [keyed(event, 1, replace(KEY, key=key)) for key in ("key-b", "key-c", "key-a")]
-        )
-    statements = [query["sql"] for query in queries]
-    assert statements[1].startswith('INSERT INTO "reservations_idempotencyrecord"')
-    assert re.findall(r"key-\w", statements[1]) == ["key-a", "key-b", "key-c"]
-    assert "FOR NO KEY UPDATE" in statements[3]
+def test_batches_with_keys_in_opposite_orders_cannot_deadlock(event: Event) -> None:
+    batch = [keyed(event, 1, replace(KEY, key=key)) for key in ("b", "c", "a")]
+    with second_connection() as other, ThreadPoolExecutor(1) as pool:
+        insert_key(other, "a")
+        waiting = pool.submit(run_and_disconnect, partial(submit_batch, batch))
+        wait_for_lock_waiters()
+        # The batch waits for the lowest key, so it must not hold the others yet.
+        insert_key(other, "b")
+        insert_key(other, "c")
+        other.rollback()
+        outcomes = waiting.result(timeout=30)
+    assert [type(outcome) for outcome in outcomes] == [Reserved, Reserved, Reserved]
+    assert_inventory(event, available=7, version=3, reservations=3)

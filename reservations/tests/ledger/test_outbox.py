@@ -1,4 +1,4 @@
-"""E-mails are queued with the booking: all of it, or nothing."""
+"""E-mails are queued in the transaction of the booking."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from reservations.ledger.commands import CancelBooking
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import BookingCancelled, Outcome, Reserved
 from reservations.models import Event
-from reservations.tests.database import second_connection, setting
+from reservations.tests.database import second_connection, session_setting
 from reservations.tests.factories import booking_of, reserve
 from reservations.tests.queued_jobs import EMAIL, booked, jobs, store_booking
 
@@ -30,10 +30,10 @@ def kinds() -> list[str]:
     return [job.args["kind"] for job in jobs()]
 
 
-def test_the_ledger_queues_what_it_commits_once(
+def test_committed_bookings_and_cancels_are_queued_once(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One e-mail for a booking and one for its end; none for a repeat, a refusal or a rollback."""
+    """No e-mail is queued for a repeated or refused command, or after a rollback."""
     key = IdempotencyKey(scope="s", key="k", fingerprint="f")
     command = replace(booking_of(event), idempotency_key=key)
     for _ in range(2):
@@ -56,7 +56,7 @@ def queue_then_crash(outcomes: Sequence[Outcome | Refusal]) -> None:
     raise RuntimeError("crashed before COMMIT")
 
 
-def test_three_bookings_are_queued_in_one_statement(
+def test_several_mails_are_queued_in_one_statement(
     event: Event, django_assert_num_queries: NumQueries
 ) -> None:
     outcomes = [booked(store_booking(event)) for _ in range(3)]
@@ -72,13 +72,13 @@ def test_three_bookings_are_queued_in_one_statement(
     ]
 
 
-def test_the_queued_task_exists(event: Event) -> None:
+def test_queued_task_is_registered(event: Event) -> None:
     queue_mails([booked(store_booking(event))])
     app.perform_import_paths()
     assert jobs()[0].task_name in app.tasks
 
 
-def test_a_cancelled_booking_is_queued(event: Event) -> None:
+def test_cancelled_booking_queues_a_mail(event: Event) -> None:
     outcome = booked(store_booking(event))
     cancelled = BookingCancelled(
         outcome.id, outcome.customer_email, outcome.created_at, outcome.items
@@ -87,20 +87,22 @@ def test_a_cancelled_booking_is_queued(event: Event) -> None:
     assert [job.args["kind"] for job in jobs()] == ["cancelled"]
 
 
-def test_no_mail_costs_no_query(event: Event, django_assert_num_queries: NumQueries) -> None:
+def test_outcomes_without_a_mail_cost_no_query(
+    event: Event, django_assert_num_queries: NumQueries
+) -> None:
     outcome = booked(store_booking(event))
-    silent: list[Outcome | Busy] = [
+    without_mail: list[Outcome | Busy] = [
         replace(outcome, replayed=True),
         replace(outcome, customer_email=""),
         Reserved(uuid7(), 1),
         Busy(),
     ]
     with django_assert_num_queries(0):
-        queue_mails(silent)
+        queue_mails(without_mail)
         queue_mails([])
 
 
-def test_a_transaction_that_is_rolled_back_queues_nothing(event: Event) -> None:
+def test_rolled_back_transaction_queues_nothing(event: Event) -> None:
     outcome = booked(store_booking(event))
     with transaction.atomic():
         queue_mails([outcome])
@@ -109,7 +111,7 @@ def test_a_transaction_that_is_rolled_back_queues_nothing(event: Event) -> None:
     assert jobs() == []
 
 
-def test_a_worker_queues_in_the_ledgers_transaction_too(event: Event) -> None:
+def test_worker_queues_mails_in_the_ledgers_transaction(event: Event) -> None:
     outcome = booked(store_booking(event))
     workers = PsycopgConnector(kwargs=connector_params())
     with app.replace_connector(workers), transaction.atomic():
@@ -118,15 +120,15 @@ def test_a_worker_queues_in_the_ledgers_transaction_too(event: Event) -> None:
     assert jobs() == []
 
 
-def test_a_job_does_not_say_who_booked(event: Event) -> None:
+def test_job_does_not_contain_the_customers_address(event: Event) -> None:
     queue_mails([booked(store_booking(event))])
     [job] = jobs()
     assert EMAIL.lower() not in str(vars(job)).lower()
 
 
-def test_a_database_failure_is_raised_as_djangos_error(event: Event) -> None:
+def test_database_failure_is_raised_as_a_django_error(event: Event) -> None:
     outcome = booked(store_booking(event))
-    with second_connection() as other, setting("lock_timeout", "50ms"):
+    with second_connection() as other, session_setting("lock_timeout", "50ms"):
         other.execute("LOCK TABLE procrastinate_jobs")
         with pytest.raises(OperationalError):
             queue_mails([outcome])

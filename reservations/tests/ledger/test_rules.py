@@ -1,4 +1,4 @@
-"""The rules, as pure functions: after any sequence of commands the figures agree."""
+"""The rules as pure functions: counters, history and reservations agree after any sequence."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -93,8 +93,8 @@ commands = st.one_of(
 )
 
 
-def on_sale(*seats: int) -> State:
-    """Return events called a, b, c ... with so many seats."""
+def state_with(*seats: int) -> State:
+    """Return a state with events "a", "b", "c" ..., each with the given number of seats."""
     return State(
         [
             EventRow(slug, total, total, name=slug.upper(), id=number)
@@ -105,7 +105,7 @@ def on_sale(*seats: int) -> State:
 
 
 def run(state: State, command: Command) -> Outcome | Refusal:
-    """Do what ``execute_batch`` does with a command, in memory."""
+    """Decide a command and apply it to ``state``, as ``execute_batch`` does."""
     decision = decide(state, command)
     if isinstance(decision, Refusal):
         return decision
@@ -113,37 +113,38 @@ def run(state: State, command: Command) -> Outcome | Refusal:
     return decision.outcome
 
 
-def expire(state: State, slug: str) -> None:
-    """Let the time of all holds of an event be over."""
-    for each in of(state, slug, "held"):
+def expire_holds(state: State, slug: str) -> None:
+    """Expire all holds of an event."""
+    for each in find_reservations(state, slug, "held"):
         state.evolve(Decision(HoldsReleased(), "expiry", (replace(each, status="expired"),)))
 
 
-def event_of(state: State, slug: str) -> EventRow:
+def get_event(state: State, slug: str) -> EventRow:
     event = state.event(slug)
     assert event
     return event
 
 
-def of(state: State, slug: str, status: str) -> list[ReservationRow]:
-    pk = event_of(state, slug).id
+def find_reservations(state: State, slug: str, status: str) -> list[ReservationRow]:
+    pk = get_event(state, slug).id
     return [r for r in state.reservations.values() if (r.event_id, r.status) == (pk, status)]
 
 
 def history(state: State, slug: str) -> list[tuple[Any, ...]]:
-    """Return the changes of an event; check that they lead to its figures."""
-    event = event_of(state, slug)
+    """Return an event's changes; check that their versions and seats lead to its counters."""
+    event = get_event(state, slug)
     entries = [entry for entry in state.changes.values() if entry.event_id == event.id]
     assert [entry.version for entry in entries] == list(range(1, event.version + 1))
     assert {entry.at for entry in entries} <= {NOW}
-    left = [entry.available_seats for entry in entries]
-    assert [after - before for before, after in pairwise(left)] == [e.seats for e in entries[1:]]
-    assert left[-1:] in ([], [event.available_seats])
+    available = [entry.available_seats for entry in entries]
+    steps = [after - before for before, after in pairwise(available)]
+    assert steps == [entry.seats for entry in entries[1:]]
+    assert available[-1:] in ([], [event.available_seats])
     return [(each.kind, each.seats, each.actor, each.reservation_id) for each in entries]
 
 
-def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> Command:
-    """Give early reservations and bookings ids that other commands can name."""
+def with_known_ids(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> Command:
+    """Give the first reservations and bookings the ids that other drawn commands refer to."""
     match drawn:
         case Reserve():
             return replace(drawn, reservation_id=next(ids, drawn.reservation_id))
@@ -160,21 +161,22 @@ def named(drawn: Command, ids: Iterator[UUID], booking_ids: Iterator[UUID]) -> C
     st.integers(0, 20),
     st.lists(commands | st.sampled_from(["a", "b"]), max_size=60),
 )
-def test_after_any_sequence_the_figures_agree(
+def test_counters_agree_after_any_sequence_of_commands(
     a: int, b: int, sequence: list[Command | str]
 ) -> None:
-    state = on_sale(a, b)
+    state = state_with(a, b)
     ids, booking_ids = iter(IDS), iter(BOOKING_IDS)
     for drawn in sequence:
         if isinstance(drawn, str):
-            expire(state, drawn)
+            expire_holds(state, drawn)
             continue
         before = (dict(state.events), dict(state.reservations), dict(state.bookings))
-        if isinstance(run(state, named(drawn, ids, booking_ids)), Refusal):
+        if isinstance(run(state, with_known_ids(drawn, ids, booking_ids)), Refusal):
             assert (state.events, state.reservations, state.bookings) == before
         for slug in ("a", "b"):
-            event = event_of(state, slug)
-            sold, held = of(state, slug, "confirmed"), of(state, slug, "held")
+            event = get_event(state, slug)
+            sold = find_reservations(state, slug, "confirmed")
+            held = find_reservations(state, slug, "held")
             assert event.available_seats >= 0
             assert event.held_seats == sum(each.seats for each in held)
             assert event.total_seats - event.available_seats - event.held_seats == sum(
@@ -188,12 +190,12 @@ def test_after_any_sequence_the_figures_agree(
 
 
 @given(st.integers(0, 20), st.integers(1, 12))
-def test_reserve_is_refused_exactly_when_it_does_not_fit(available: int, seats: int) -> None:
+def test_reserve_is_refused_only_if_too_few_seats_are_left(available: int, seats: int) -> None:
     state = State([EventRow("a", 20, available)], NOW)
     outcome = run(state, Reserve(event="a", partner="p", seats=seats, actor="t"))
     if seats <= available:
         assert isinstance(outcome, Reserved)
-        assert event_of(state, "a").available_seats == available - seats
+        assert get_event(state, "a").available_seats == available - seats
     else:
         assert outcome == NotEnoughSeats(requested=seats, available_seats=available)
 
@@ -202,8 +204,8 @@ def outcomes_of(state: State, commands: Iterable[Command]) -> list[Outcome | Ref
     return [run(state, command) for command in commands]
 
 
-def test_sales_cancels_and_edits() -> None:
-    state = on_sale(10)
+def test_reserve_cancel_and_edit_change_the_counters() -> None:
+    state = state_with(10)
     first = uuid4()
     sequence: list[Command] = [
         Reserve(event="a", partner="p", seats=4, actor="t", reservation_id=first),
@@ -233,7 +235,7 @@ def test_sales_cancels_and_edits() -> None:
         CapacityBelowSold(total_seats=-1, taken_seats=0),
         Edited(total_seats=9, available_seats=9),
     ]
-    assert event_of(state, "a") == EventRow("a", 9, 9, version=5, name="x")
+    assert get_event(state, "a") == EventRow("a", 9, 9, version=5, name="x")
     assert history(state, "a") == [
         ("confirmed", -4, "t", first),
         ("capacity", -6, "t", None),
@@ -254,10 +256,10 @@ def hold(event: str, seats: int, reservation_id: UUID) -> Reserve:
     )
 
 
-def test_holds() -> None:
-    state = on_sale(10)
+def test_holds_are_confirmed_cancelled_or_expire() -> None:
+    state = state_with(10)
     kept, expired, cancelled = IDS[:3]
-    minute = NOW + timedelta(seconds=60)
+    expiry = NOW + timedelta(seconds=60)
     assert outcomes_of(
         state,
         [
@@ -272,9 +274,9 @@ def test_holds() -> None:
             EditEvent(event="a", edits={"total_seats": 6}, actor="t"),
         ],
     ) == [
-        Reserved(kept, 4, "held", minute),
-        Reserved(expired, 3, "held", minute),
-        Reserved(cancelled, 2, "held", minute),
+        Reserved(kept, 4, "held", expiry),
+        Reserved(expired, 3, "held", expiry),
+        Reserved(cancelled, 2, "held", expiry),
         NotEnoughSeats(requested=2, available_seats=1),
         Confirmed(kept, "a", "p", 4, NOW),
         Confirmed(kept, "a", "p", 4, NOW),
@@ -282,13 +284,13 @@ def test_holds() -> None:
         ReservationNotFound(),
         CapacityBelowSold(total_seats=6, taken_seats=7),
     ]
-    assert event_of(state, "a") == EventRow("a", 10, 3, 3, 1, version=5, name="A")
-    expire(state, "a")
+    assert get_event(state, "a") == EventRow("a", 10, 3, 3, 1, version=5, name="A")
+    expire_holds(state, "a")
     assert outcomes_of(
         state,
         [Confirm(reservation_id=expired, actor="t"), Cancel(reservation_id=expired, actor="t")],
     ) == [HoldExpired(), ReservationNotFound()]
-    assert event_of(state, "a") == EventRow("a", 10, 6, 0, 1, version=6, name="A")
+    assert get_event(state, "a") == EventRow("a", 10, 6, 0, 1, version=6, name="A")
     assert history(state, "a") == [
         ("held", -4, "t", kept),
         ("held", -3, "t", expired),
@@ -299,8 +301,8 @@ def test_holds() -> None:
     ]
 
 
-def test_bookings() -> None:
-    state = on_sale(5, 5, 5)
+def test_bookings_are_all_or_nothing_and_cancelled_once() -> None:
+    state = state_with(5, 5, 5)
     booking = uuid4()
 
     def book(*items: tuple[str, int], booking_id: UUID | None = None) -> Book:
@@ -339,7 +341,7 @@ def test_bookings() -> None:
     assert [event.version for event in state.events.values()] == [2, 2, 0]
 
 
-def test_conditions_come_before_seats_and_after_the_event() -> None:
+def test_event_is_checked_before_versions_before_seats() -> None:
     event = EventRow("a", 10, 0, version=7)
 
     def attempt(slug: str, expected: int | None, if_match: set[int] | None) -> object:

@@ -1,4 +1,4 @@
-"""The ledger's rows and commands fit the models and the rules."""
+"""The ledger's row classes match the models, and its commands match the rules."""
 
 from dataclasses import fields
 from typing import get_args
@@ -19,13 +19,14 @@ from reservations.models import Booking, Change, Event, Reservation
         (Booking, BookingRow),
         (Change, ChangeRow),
     ],
+    ids=["event", "reservation", "booking", "change"],
 )
-def test_a_row_has_every_column_of_its_model(model: type[Model], row: type) -> None:
+def test_row_class_has_all_columns_of_its_model(model: type[Model], row: type) -> None:
     columns = {each.column for each in model._meta.concrete_fields}
     assert {each.name for each in fields(row)} - {"items"} == columns
 
 
-def test_every_command_is_in_the_union_that_the_rules_match() -> None:
+def test_command_union_contains_all_commands() -> None:
     classes = {
         each
         for each in vars(commands).values()

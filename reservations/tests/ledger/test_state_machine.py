@@ -1,4 +1,4 @@
-"""The ledger through the real database, against a model: any sequence of commands."""
+"""Random sequences of commands on a real database, compared with an in-memory model."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -48,8 +48,8 @@ def run(command: Command) -> Outcome | Refusal:
 
 
 @dataclass
-class Expected:
-    """What an event must show."""
+class ExpectedEvent:
+    """The expected state of an event."""
 
     row: Event
     total: int = 10
@@ -58,23 +58,23 @@ class Expected:
 
 
 @dataclass
-class Sold:
-    """What a reservation must be."""
+class ExpectedReservation:
+    """The expected state of a reservation."""
 
     event: int
     seats: int
     status: str
     booking: UUID | None = None
-    over: bool = False
-    """Whether its hold has expired and is not released yet."""
+    expired: bool = False
+    """Whether the hold has expired but is not released yet."""
 
 
 @dataclass
 class LedgerModel:
-    """The rules in the simplest words."""
+    """The rules, written as simply as possible."""
 
-    events: list[Expected]
-    sold: dict[UUID, Sold] = field(default_factory=dict)
+    events: list[ExpectedEvent]
+    sold: dict[UUID, ExpectedReservation] = field(default_factory=dict)
     bookings: dict[UUID, str] = field(default_factory=dict)
 
     def seats(self, event: int, status: str) -> int:
@@ -84,16 +84,16 @@ class LedgerModel:
         return self.events[event].total - self.seats(event, "held") - self.seats(event, "confirmed")
 
     def release_expired(self, event: int) -> None:
-        """Release the expired holds, as every command does first."""
+        """Release expired holds, as every command does first."""
         for each in self.sold.values():
-            if each.event == event and each.over and each.status == "held":
+            if each.event == event and each.expired and each.status == "held":
                 self.change(each, "expired")
 
-    def change(self, sold: Sold, status: str) -> None:
+    def change(self, sold: ExpectedReservation, status: str) -> None:
         sold.status = status
         self.events[sold.event].version += 1
 
-    def sell(self, reservation_id: UUID, sold: Sold) -> None:
+    def sell(self, reservation_id: UUID, sold: ExpectedReservation) -> None:
         self.sold[reservation_id] = sold
         self.events[sold.event].version += 1
 
@@ -101,7 +101,7 @@ class LedgerModel:
 class LedgerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.model = LedgerModel([Expected(EventFactory.create()) for _ in range(EVENTS)])
+        self.model = LedgerModel([ExpectedEvent(EventFactory.create()) for _ in range(EVENTS)])
         self.keyed: list[tuple[Reserve, Outcome | Refusal]] = []
 
     def reservation(self, data: st.DataObject) -> UUID:
@@ -134,7 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             status = "held" if hold else "confirmed"
             assert not isinstance(outcome, Refusal)
-            model.sell(command.reservation_id, Sold(event, seats, status))
+            model.sell(command.reservation_id, ExpectedReservation(event, seats, status))
         if key and stale:
             self.keyed.append((command, outcome))
 
@@ -147,11 +147,11 @@ class LedgerMachine(RuleBasedStateMachine):
             assert getattr(again, "replayed", False)
 
     @rule(data=st.data())
-    def time_passes(self, data: st.DataObject) -> None:
+    def expire_holds(self, data: st.DataObject) -> None:
         held = [pk for pk, sold in self.model.sold.items() if sold.status == "held"]
         for pk in held[: data.draw(st.integers(0, len(held)))]:
             expire_hold(pk)
-            self.model.sold[pk].over = True
+            self.model.sold[pk].expired = True
 
     @rule(event=events)
     def release(self, event: int) -> None:
@@ -162,23 +162,25 @@ class LedgerMachine(RuleBasedStateMachine):
     def confirm(self, data: st.DataObject) -> None:
         chosen = self.reservation(data)
         outcome = run(Confirm(reservation_id=chosen, actor="test"))
-        self.settle(chosen, outcome, {"expired": HoldExpired}, then="confirmed")
+        self.check_and_apply(chosen, outcome, {"expired": HoldExpired}, new_status="confirmed")
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         chosen = self.reservation(data)
         outcome = run(Cancel(reservation_id=chosen, actor="test"))
-        self.settle(chosen, outcome, {"expired": ReservationNotFound}, then="cancelled")
+        self.check_and_apply(
+            chosen, outcome, {"expired": ReservationNotFound}, new_status="cancelled"
+        )
 
-    def settle(
+    def check_and_apply(
         self,
         chosen: UUID,
         outcome: Outcome | Refusal,
         refusals: dict[str, Callable[[], Refusal]],
         *,
-        then: str,
+        new_status: str,
     ) -> None:
-        """Compare what became of one reservation, and take it over."""
+        """Check the outcome of a command about one reservation, and apply it to the model."""
         sold = self.model.sold.get(chosen)
         if sold:
             self.model.release_expired(sold.event)
@@ -190,26 +192,29 @@ class LedgerMachine(RuleBasedStateMachine):
             assert outcome == refusals[sold.status]()
         else:
             assert not isinstance(outcome, Refusal)
-            if sold.status != then:
-                self.model.change(sold, then)
+            if sold.status != new_status:
+                self.model.change(sold, new_status)
 
     @rule(quantities=st.permutations([1, 3]), first=events)
     def book(self, quantities: list[int], first: int) -> None:
         model = self.model
-        wanted = list(zip([first, 1 - first], quantities, strict=True))
-        for event, _ in wanted:
+        requested = list(zip([first, 1 - first], quantities, strict=True))
+        for event, _ in requested:
             model.release_expired(event)
-        command = booking_of(*((model.events[event].row, seats) for event, seats in wanted))
+        command = booking_of(*((model.events[event].row, seats) for event, seats in requested))
         outcome = run(command)
-        short = [event for event, seats in wanted if seats > model.available(event)]
+        short = [event for event, seats in requested if seats > model.available(event)]
         if short:
             assert isinstance(outcome, InsufficientSeats)
             slugs = [model.events[event].row.slug for event in short]
             assert [each.event for each in outcome.shortages] == slugs
             return
         model.bookings[command.booking_id] = "confirmed"
-        for item, (event, seats) in zip(command.items, wanted, strict=True):
-            model.sell(item.reservation_id, Sold(event, seats, "confirmed", command.booking_id))
+        for item, (event, seats) in zip(command.items, requested, strict=True):
+            model.sell(
+                item.reservation_id,
+                ExpectedReservation(event, seats, "confirmed", command.booking_id),
+            )
 
     @rule(data=st.data())
     def cancel_booking(self, data: st.DataObject) -> None:
@@ -281,7 +286,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_any_sequence_through_the_database() -> None:
+def test_any_sequence_of_commands_matches_the_model() -> None:
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(

@@ -1,4 +1,4 @@
-"""A batch in one transaction has the outcomes of its commands in transactions of their own."""
+"""A batch in one transaction has the same outcomes as its commands in separate transactions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -32,7 +32,7 @@ others = st.integers(0, 3)
 seats = st.integers(1, 6)
 keys = st.none() | st.integers(0, 1)
 
-# What a command is, with numbers for its events and for the commands that it refers to.
+# Descriptions of commands. Events, and other commands of the plan, are referred to by number.
 plans = st.lists(
     st.one_of(
         st.tuples(st.just("reserve"), keys, events, seats, st.booleans()),
@@ -48,8 +48,8 @@ plans = st.lists(
 
 
 @dataclass
-class World:
-    """Two events, one with an expired hold, and ids for what the commands make."""
+class Scenario:
+    """Two events, one with an expired hold, and ids for the rows that the commands create."""
 
     events: list[Event] = field(default_factory=lambda: EventFactory.create_batch(2))
     ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(MOST)])
@@ -102,8 +102,9 @@ class World:
         event, total = rest
         return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
 
-    def figures(self) -> list[tuple[Any, ...]]:
-        # A command that turns out to repeat another may have had its event locked for nothing.
+    def counters(self) -> list[tuple[Any, ...]]:
+        # Batches may release holds that single commands do not: a batch also locks the event of a
+        # command that turns out to repeat an earlier one.
         submit_batch([ReleaseHolds(event=event.slug) for event in self.events])
         columns = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
         rows = Event.objects.filter(pk__in=[event.pk for event in self.events]).order_by("pk")
@@ -111,7 +112,7 @@ class World:
 
 
 def outline(outcome: Outcome | Refusal) -> tuple[Any, ...]:
-    """Return what does not differ between two worlds: no ids, no times."""
+    """Return the parts of an outcome that two scenarios share: no ids and no times."""
     return type(outcome).__name__, getattr(outcome, "replayed", None), *numbers_in(outcome)
 
 
@@ -129,9 +130,9 @@ def numbers_in(value: Any) -> Iterator[int]:
 @pytest.mark.usefixtures("no_drift")
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans)
-def test_a_batch_has_the_outcomes_of_single_commands(plan: list[Any]) -> None:
-    together, one_by_one = World(), World()
+def test_batch_has_the_same_outcomes_as_single_commands(plan: list[Any]) -> None:
+    together, one_by_one = Scenario(), Scenario()
     batch = submit_batch(together.commands(plan))
     single = [submit_batch([command])[0] for command in one_by_one.commands(plan)]
     assert list(map(outline, batch)) == list(map(outline, single))
-    assert together.figures() == one_by_one.figures()
+    assert together.counters() == one_by_one.counters()

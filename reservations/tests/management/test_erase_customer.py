@@ -1,4 +1,4 @@
-"""manage.py erase_customer."""
+"""The command ``manage.py erase_customer``."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -16,7 +16,12 @@ from reservations.tests.api.client import RESERVATION, post
 from reservations.tests.api.v1.client import BOOKINGS, booking
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.commands import output_of
-from reservations.tests.database import in_a_thread, locked, setting, wait_for_a_waiter
+from reservations.tests.database import (
+    locked,
+    run_and_disconnect,
+    session_setting,
+    wait_for_lock_waiters,
+)
 from reservations.tests.factories import book, reserve
 
 pytestmark = pytest.mark.django_db
@@ -26,80 +31,80 @@ def erase(email: str) -> str:
     return output_of("erase_customer", email)
 
 
-def ask(client: APIClient, path: str, key: str, body: object = None) -> Any:
+def post_with_key(client: APIClient, path: str, key: str, body: object = None) -> Any:
     answer = post(client, path, body, idempotency_key=key)
     assert answer.status_code in {200, 201}
     return answer.json()
 
 
-def test_the_address_is_gone_and_all_else_stays(event: Event, client: APIClient) -> None:
+def test_address_is_erased_and_all_other_data_is_kept(event: Event, client: APIClient) -> None:
     reserve(event, seats=4)
     partner = RESERVATION | {"partnerId": "ada@shop.example", "seats": 1}
-    ask(client, "/reservations", "r", partner)
+    post_with_key(client, "/reservations", "r", partner)
     ids = {}
     for email in ("Ada@shop.example", "ada@SHOP.example", "bob@shop.example"):
-        made = ask(client, BOOKINGS, email, booking((event.slug, 1), email=email))
+        made = post_with_key(client, BOOKINGS, email, booking((event.slug, 1), email=email))
         ids[email] = made["data"]["id"]
-        ask(client, f"{BOOKINGS}/{ids[email]}/cancel", f"cancel {email}")
+        post_with_key(client, f"{BOOKINGS}/{ids[email]}/cancel", f"cancel {email}")
     answers: dict[str, Any] = dict(IdempotencyRecord.objects.values_list("key", "outcome"))
-    assert erase(" ADA@shop.EXAMPLE ") == "Erased from 2 bookings and 4 remembered answers.\n"
+    assert erase(" ADA@shop.EXAMPLE ") == "Removed from 2 bookings and 4 idempotency records.\n"
     kept = sorted(Booking.objects.values_list("customer_email", flat=True))
     assert kept == ["", "", "bob@shop.example"]
     for key, outcome in IdempotencyRecord.objects.values_list("key", "outcome"):
-        hers = "ada" in key.lower()
-        assert outcome == (answers[key] | {"customer_email": ""} if hers else answers[key])
+        erased = "ada" in key.lower()
+        assert outcome == (answers[key] | {"customer_email": ""} if erased else answers[key])
     path = f"{BOOKINGS}/{ids['Ada@shop.example']}/cancel"
-    again = ask(client, path, "cancel Ada@shop.example")["data"]
+    again = post_with_key(client, path, "cancel Ada@shop.example")["data"]
     assert (again["customerEmail"], again["status"]) == ("", "CANCELLED")
     assert_inventory(event, available=5, version=8, reservations=2)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_cancel_that_has_read_the_address_is_waited_for(
+def test_erase_waits_for_a_cancel_that_has_read_the_address(
     event: Event, client: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else its remembered answer would bring the address back."""
+    """Otherwise the idempotency record of the cancel would contain the address again."""
     booked = book(event, email="ada@shop.example")
     with ThreadPoolExecutor(1) as pool:
         erasing: list[Future[str]] = []
 
-        def erase_meanwhile(state: State, command: Any) -> Any:
-            erasing.append(pool.submit(in_a_thread, partial(erase, "ada@shop.example")))
-            wait_for_a_waiter()
+        def decide_while_erasing(state: State, command: Any) -> Any:
+            erasing.append(pool.submit(run_and_disconnect, partial(erase, "ada@shop.example")))
+            wait_for_lock_waiters()
             return decide(state, command)
 
-        monkeypatch.setattr(execute, "decide", erase_meanwhile)
-        ask(client, f"{BOOKINGS}/{booked}/cancel", "k")
-        said = erasing[0].result(timeout=30)
-    assert said == "Erased from 1 bookings and 1 remembered answers.\n"
+        monkeypatch.setattr(execute, "decide", decide_while_erasing)
+        post_with_key(client, f"{BOOKINGS}/{booked}/cancel", "k")
+        output = erasing[0].result(timeout=30)
+    assert output == "Removed from 1 bookings and 1 idempotency records.\n"
     assert "ada" not in str(IdempotencyRecord.objects.get().outcome)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_that_is_busy_for_too_long(event: Event) -> None:
+def test_erase_fails_on_a_locked_event_and_can_be_repeated(event: Event) -> None:
     book(event, email="ada@shop.example")
     with (
         locked(event),
-        setting("lock_timeout", "100ms"),
-        pytest.raises(CommandError, match="run it again"),
+        session_setting("lock_timeout", "100ms"),
+        pytest.raises(CommandError, match="run the command again"),
     ):
         erase("ada@shop.example")
-    assert erase("ada@shop.example").startswith("Erased from 1 bookings")
+    assert erase("ada@shop.example").startswith("Removed from 1 bookings")
 
 
-def test_erasing_twice_finds_nothing(event: Event) -> None:
+def test_erasing_again_finds_nothing(event: Event) -> None:
     book(event, email="ada@shop.example")
-    assert erase("ada@shop.example") == "Erased from 1 bookings and 0 remembered answers.\n"
-    assert erase("ada@shop.example") == "No booking has this address.\n"
+    assert erase("ada@shop.example") == "Removed from 1 bookings and 0 idempotency records.\n"
+    assert erase("ada@shop.example") == "No booking or idempotency record contains this address.\n"
 
 
-def test_part_of_an_address_is_another_address(event: Event) -> None:
+def test_part_of_an_address_does_not_match(event: Event) -> None:
     book(event, email="ada@shop.example")
-    assert erase("da@shop.example") == "No booking has this address.\n"
-    assert erase("a%@shop.example") == "No booking has this address.\n"
+    assert erase("da@shop.example") == "No booking or idempotency record contains this address.\n"
+    assert erase("a%@shop.example") == "No booking or idempotency record contains this address.\n"
 
 
 @pytest.mark.parametrize("email", ["", "ada", "@", "ada@", "%"])
-def test_no_address(email: str) -> None:
+def test_invalid_address_is_rejected(email: str) -> None:
     with pytest.raises(CommandError, match="is not an e-mail address"):
         erase(email)

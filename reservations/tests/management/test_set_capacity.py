@@ -1,4 +1,4 @@
-"""manage.py set_capacity."""
+"""The command ``manage.py set_capacity``."""
 
 import pytest
 from django.core.management import CommandError
@@ -13,7 +13,7 @@ def set_capacity(*arguments: str) -> str:
     return output_of("set_capacity", *arguments)
 
 
-def test_more_and_fewer(event: Event) -> None:
+def test_capacity_can_be_raised_and_lowered(event: Event) -> None:
     reserve(event, seats=4)
     assert set_capacity(event.slug, "12") == f"{event.slug} has 12 seats, 8 available.\n"
     assert set_capacity(event.slug, "4") == f"{event.slug} has 4 seats, 0 available.\n"
@@ -31,7 +31,9 @@ def test_more_and_fewer(event: Event) -> None:
         (("node-meetup-2025", "many"), "invalid int value: 'many'"),
     ],
 )
-def test_refusals(event: Event, arguments: tuple[str, ...], message: str) -> None:
+def test_invalid_capacity_or_event_is_refused(
+    event: Event, arguments: tuple[str, ...], message: str
+) -> None:
     reserve(event, seats=4)
     with pytest.raises(CommandError, match=message):
         set_capacity("--", *arguments)

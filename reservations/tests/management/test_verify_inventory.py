@@ -1,4 +1,4 @@
-"""manage.py verify_inventory."""
+"""The command ``manage.py verify_inventory``."""
 
 import json
 from typing import Any
@@ -21,14 +21,14 @@ def verify(*arguments: str) -> tuple[int, str]:
 
 @pytest.fixture
 def sold(event: Event) -> Event:
-    """An event with a history: 10 seats, then 20; 4 sold, 3 returned."""
+    """An event that grew from 10 to 20 seats, with 4 sold and 3 sold and returned."""
     reserve(event, seats=4)
     submit(EditEvent(event=event.slug, edits={"total_seats": 20}, actor="test"))
     submit(Cancel(reservation_id=reserve(event, seats=3), actor="test"))
     return event
 
 
-def test_no_drift(sold: Event) -> None:
+def test_consistent_events_exit_with_0(sold: Event) -> None:
     EventFactory.create(slug="unsold")
     assert verify() == (
         0,
@@ -63,7 +63,7 @@ def drift(column: str, stored: int, expected: int) -> dict[str, Any]:
         ({"version": 7}, [drift("version", 7, 4)]),
     ],
 )
-def test_a_counter_that_drifted(
+def test_wrong_counter_is_reported(
     sold: Event, values: dict[str, int], drifts: list[dict[str, Any]]
 ) -> None:
     Event.objects.filter(pk=sold.pk).update(**values)
@@ -71,17 +71,17 @@ def test_a_counter_that_drifted(
     assert (code, json.loads(out)) == (1, {"events": 1, "drift": drifts})
 
 
-def test_a_reservation_changed_without_the_ledger(sold: Event) -> None:
+def test_reservation_with_changed_seats_is_reported(sold: Event) -> None:
     Reservation.objects.filter(status="confirmed").update(seats=5)
     assert verify() == (
         1,
         "node-meetup-2025: DRIFT, 4 changes, 4 of 20 seats sold\n"
-        "  reservation.seats is 5, must be 4 (+1)\n"
-        "  change.reservation is 1, must be 0 (+1)\n",
+        "  reservation.seats is 5, expected 4 (+1)\n"
+        "  change.reservation is 1, expected 0 (+1)\n",
     )
 
 
-def test_a_status_changed_without_the_ledger(sold: Event) -> None:
+def test_reservation_with_changed_status_is_reported(sold: Event) -> None:
     Reservation.objects.filter(status="confirmed").update(status="cancelled")
     code, out = verify("--json")
     assert (code, [found["column"] for found in json.loads(out)["drift"]]) == (
@@ -90,14 +90,14 @@ def test_a_status_changed_without_the_ledger(sold: Event) -> None:
     )
 
 
-def test_a_change_that_is_missing(sold: Event) -> None:
+def test_missing_change_is_reported(sold: Event) -> None:
     Change.objects.filter(version=2).delete()
     code, out = verify("--json")
     columns = {found["column"] for found in json.loads(out)["drift"]}
     assert (code, columns) == (1, {"version", "available_seats", "total_seats", "change.version"})
 
 
-def test_a_change_that_was_altered(sold: Event) -> None:
+def test_altered_change_is_reported(sold: Event) -> None:
     Change.objects.filter(version=3).update(available_seats=F("available_seats") - 1)
     code, out = verify("--json")
     assert (code, json.loads(out)["drift"]) == (1, [drift("change.version", 1, 0)])
@@ -105,7 +105,7 @@ def test_a_change_that_was_altered(sold: Event) -> None:
 
 @pytest.fixture
 def busy(event: Event) -> Event:
-    """An event with a hold, an expired hold, a hold that was confirmed, and two bookings."""
+    """An event with a live, an expired and a confirmed hold, and two bookings."""
     hold(event, seats=2)
     submit(Confirm(reservation_id=hold(event, seats=1), actor="test"))
     expire_hold(hold(event, seats=1))
@@ -114,7 +114,7 @@ def busy(event: Event) -> Event:
     return event
 
 
-def test_no_drift_with_holds_and_bookings(busy: Event) -> None:
+def test_holds_and_bookings_are_consistent(busy: Event) -> None:
     assert verify() == (0, "node-meetup-2025: ok, 8 changes, 3 of 10 seats sold\n")
 
 
@@ -126,14 +126,14 @@ def test_no_drift_with_holds_and_bookings(busy: Event) -> None:
         ("expired", {"available_seats", "held_seats", "version", "change.version"}),
     ],
 )
-def test_a_change_of_a_hold_that_is_missing(busy: Event, kind: str, columns: set[str]) -> None:
+def test_missing_change_of_a_hold_is_reported(busy: Event, kind: str, columns: set[str]) -> None:
     Change.objects.filter(kind=kind).order_by("-version")[0].delete()
     code, out = verify("--json")
     found = {found["column"] for found in json.loads(out)["drift"]}
     assert (code, columns - found) == (1, set())
 
 
-def test_a_hold_changed_without_the_ledger(busy: Event) -> None:
+def test_hold_with_changed_status_is_reported(busy: Event) -> None:
     Reservation.objects.filter(status="held").update(status="expired")
     code, out = verify("--json")
     assert (code, [found["column"] for found in json.loads(out)["drift"]]) == (
@@ -142,7 +142,7 @@ def test_a_hold_changed_without_the_ledger(busy: Event) -> None:
     )
 
 
-def test_held_seats_that_drifted(busy: Event) -> None:
+def test_wrong_held_seats_are_reported(busy: Event) -> None:
     Event.objects.filter(pk=busy.pk).update(held_seats=1)
     code, out = verify("--json")
     assert (code, json.loads(out)["drift"]) == (
@@ -156,23 +156,23 @@ def test_held_seats_that_drifted(busy: Event) -> None:
 
 
 @pytest.mark.parametrize("status", ["confirmed", "cancelled"])
-def test_a_booking_changed_without_the_ledger(busy: Event, status: str) -> None:
+def test_booking_with_changed_status_is_reported(busy: Event, status: str) -> None:
     Booking.objects.update(status=status)
     code, out = verify("--json")
     assert (code, json.loads(out)["drift"]) == (1, [drift("booking.status", 1, 0)])
 
 
-def test_one_event(sold: Event) -> None:
+def test_slug_limits_the_check_to_one_event(sold: Event) -> None:
     broken = EventFactory.create(slug="broken")
     Event.objects.filter(pk=broken.pk).update(version=3)
     assert verify(sold.slug)[0] == 0
     assert verify("broken") == (
         1,
-        "broken: DRIFT, 3 changes, 0 of 10 seats sold\n  version is 3, must be 0 (+3)\n",
+        "broken: DRIFT, 3 changes, 0 of 10 seats sold\n  version is 3, expected 0 (+3)\n",
     )
 
 
-def test_an_event_that_is_not_there(transactional_db: None) -> None:
-    code, said = verify("none")
+def test_unknown_event_exits_with_2(transactional_db: None) -> None:
+    code, output = verify("none")
     assert code == 2
-    assert "there is no event 'none'" in said
+    assert "there is no event 'none'" in output

@@ -1,4 +1,4 @@
-"""Migrations forward and back; the seed's reverse removes only an unsold seed."""
+"""Migrations applied and reversed, and what happens to the data."""
 
 from collections.abc import Callable, Iterator
 from uuid import UUID
@@ -25,12 +25,13 @@ def migrate(target: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def newest_afterwards() -> Iterator[None]:
+def migrate_to_latest() -> Iterator[None]:
+    """Apply all migrations again after the test."""
     yield
     call_command("migrate", "reservations", verbosity=0)
 
 
-def test_the_seed() -> None:
+def test_migrations_create_the_default_event() -> None:
     migrate("zero")
     assert not {table for table in connection.introspection.table_names() if "reserv" in table}
     migrate("0002")
@@ -48,13 +49,13 @@ def test_the_seed() -> None:
 
 
 def available_seats() -> dict[str, int]:
-    """Whatever columns the table has at the moment."""
+    """Return the available seats by slug; does not depend on columns of later migrations."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT slug, available_seats FROM reservations_event")
         return dict(cursor.fetchall())
 
 
-def test_the_reverse_removes_an_unsold_seed_and_nothing_else() -> None:
+def test_reverse_removes_only_an_unsold_default_event() -> None:
     Event.objects.all().delete()
     other = EventFactory.create()
     migrate("0001")
@@ -64,7 +65,7 @@ def test_the_reverse_removes_an_unsold_seed_and_nothing_else() -> None:
     assert available_seats() == {other.slug: 10}
 
 
-def test_the_reverse_keeps_a_seed_that_was_sold_and_forward_finds_it() -> None:
+def test_reverse_keeps_a_default_event_with_sales() -> None:
     Event.objects.all().delete()
     reserve(EventFactory.create(slug=DEFAULT_EVENT, total_seats=500), seats=2)
     migrate("0001")
@@ -73,7 +74,7 @@ def test_the_reverse_keeps_a_seed_that_was_sold_and_forward_finds_it() -> None:
     assert available_seats() == {DEFAULT_EVENT: 498}
 
 
-def test_what_was_sold_before_there_were_bookings_is_still_true(event: Event) -> None:
+def test_sales_stay_consistent_across_the_bookings_migration(event: Event) -> None:
     reserve(event, seats=4)
     submit(Cancel(reservation_id=reserve(event, seats=1), actor="test"))
     migrate("0003")
@@ -82,11 +83,13 @@ def test_what_was_sold_before_there_were_bookings_is_still_true(event: Event) ->
     assert_no_drift()
 
 
-@pytest.mark.parametrize("take", [hold, lambda event, seats: book((event, seats))])
-def test_holds_and_bookings_are_not_forgotten_on_the_way_back(
+@pytest.mark.parametrize(
+    "take", [hold, lambda event, seats: book((event, seats))], ids=["hold", "booking"]
+)
+def test_reverse_is_refused_while_there_are_holds_or_bookings(
     event: Event, take: Callable[..., UUID]
 ) -> None:
-    """Code that does not know them would sell their seats: the reverse changes nothing."""
+    """Older code ignores holds and bookings, so it would sell their seats again."""
     take(event, seats=4)
     with pytest.raises(IrreversibleError, match="there are bookings or holds"):
         migrate("0003")
@@ -94,14 +97,14 @@ def test_holds_and_bookings_are_not_forgotten_on_the_way_back(
     assert Event.objects.get().available_seats == 6
 
 
-def test_the_app_can_be_migrated_alone_on_a_new_database() -> None:
-    """Each migration finds the models it uses among those that it depends on."""
+def test_migrations_declare_the_apps_they_depend_on() -> None:
+    """The app can be migrated alone on a new database."""
     loader = MigrationLoader(None)
     state = loader.project_state(("reservations", "0006_remove_upkeep_jobs"), at_end=False)
     assert state.apps.get_model("procrastinate", "ProcrastinateJob")
 
 
-def test_jobs_in_a_queue_that_has_another_name_now_are_removed() -> None:
+def test_jobs_of_the_renamed_queue_are_removed() -> None:
     clear_jobs()
     migrate("0005")
     with connection.cursor() as cursor:
@@ -114,10 +117,10 @@ def test_jobs_in_a_queue_that_has_another_name_now_are_removed() -> None:
     clear_jobs()
 
 
-def test_migrations_have_timeouts_of_their_own_and_give_them_back() -> None:
+def test_migrations_lift_the_timeouts_and_restore_them() -> None:
     seen: list[tuple[str, ...]] = []
 
-    def look(**_: object) -> None:
+    def record_timeouts(**_: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),"
@@ -125,12 +128,12 @@ def test_migrations_have_timeouts_of_their_own_and_give_them_back() -> None:
             )
             seen.append(cursor.fetchone())
 
-    for moment in (pre_migrate, post_migrate):
-        moment.connect(look, weak=False, dispatch_uid="look")
+    for signal in (pre_migrate, post_migrate):
+        signal.connect(record_timeouts, weak=False, dispatch_uid="record_timeouts")
     try:
         migrate("0001")
     finally:
-        for moment in (pre_migrate, post_migrate):
-            moment.disconnect(dispatch_uid="look")
+        for signal in (pre_migrate, post_migrate):
+            signal.disconnect(dispatch_uid="record_timeouts")
     assert ("0", "10s", "0") in seen
     assert seen[-1] == ("10s", "3s", "10s")

@@ -1,4 +1,4 @@
-"""An impossible count cannot be stored, and the constraint that refuses it has a name."""
+"""Database constraints reject impossible rows, each under its own name."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -12,11 +12,10 @@ from reservations.tests.factories import EventFactory
 
 pytestmark = pytest.mark.django_db
 
-
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
-def assert_refused(constraint: str, row: Model) -> None:
+def assert_rejected(constraint: str, row: Model) -> None:
     with pytest.raises(IntegrityError, match=f'"{constraint}"'), transaction.atomic():
         row.save(force_insert=row._state.adding)
 
@@ -40,12 +39,12 @@ def assert_refused(constraint: str, row: Model) -> None:
         ("event_slug_unique", {"slug": "taken"}),
     ],
 )
-def test_event(constraint: str, values: dict[str, Any]) -> None:
+def test_impossible_event_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     EventFactory.create(slug="taken")
     event = EventFactory.create()
     for name, value in values.items():
         setattr(event, name, value)
-    assert_refused(constraint, event)
+    assert_rejected(constraint, event)
 
 
 @pytest.mark.parametrize(
@@ -59,24 +58,24 @@ def test_event(constraint: str, values: dict[str, Any]) -> None:
         ("reservation_of_a_booking_is_no_hold", {"status": "held", "expires_at": NOW}),
     ],
 )
-def test_reservation(constraint: str, values: dict[str, Any]) -> None:
+def test_impossible_reservation_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     booking = Booking.objects.create(customer_email="", status="confirmed", created_at=NOW)
     fields = {"event": EventFactory.create(), "partner": "p", "seats": 1, "status": "confirmed"}
     if "booking" in constraint:
         values["booking"] = booking
-    assert_refused(constraint, Reservation(**fields | values))
+    assert_rejected(constraint, Reservation(**fields | values))
 
 
-def test_booking(db: None) -> None:
+def test_booking_with_unknown_status_is_rejected(db: None) -> None:
     booking = Booking(customer_email="", status="held", created_at=NOW)
-    assert_refused("booking_status_known", booking)
+    assert_rejected("booking_status_known", booking)
 
 
-def test_a_key_once_in_a_scope(db: None) -> None:
+def test_idempotency_key_is_unique_within_its_scope(db: None) -> None:
     for scope in ("a", "b"):
         IdempotencyRecord.objects.create(scope=scope, key="k", fingerprint="f")
     again = IdempotencyRecord(scope="a", key="k", fingerprint="g")
-    assert_refused("idempotency_scope_key_unique", again)
+    assert_rejected("idempotency_scope_key_unique", again)
 
 
 @pytest.mark.parametrize(
@@ -94,17 +93,17 @@ def test_a_key_once_in_a_scope(db: None) -> None:
         ("change_event_version_unique", {"version": 1}),
     ],
 )
-def test_change(constraint: str, values: dict[str, Any]) -> None:
+def test_impossible_change_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     fields = {"event": EventFactory.create(), "kind": "capacity", "seats": 0, "available_seats": 9}
     Change.objects.create(version=1, **fields)
-    assert_refused(constraint, Change(**{"version": 2} | fields | values))
+    assert_rejected(constraint, Change(**{"version": 2} | fields | values))
 
 
 @pytest.mark.parametrize(
     ("kind", "seats"),
     [("confirmed", 1), ("held", 0), ("hold_confirmed", -1), ("cancelled", -1), ("expired", 0)],
 )
-def test_a_sale_takes_seats_and_a_cancel_returns_them(kind: str, seats: int) -> None:
+def test_change_with_seats_of_the_wrong_sign_is_rejected(kind: str, seats: int) -> None:
     event = EventFactory.create()
     reservation = Reservation.objects.create(event=event, partner="p", seats=1, status="confirmed")
     change = Change(
@@ -115,4 +114,4 @@ def test_a_sale_takes_seats_and_a_cancel_returns_them(kind: str, seats: int) -> 
         available_seats=9,
         reservation=reservation,
     )
-    assert_refused("change_kind_fits_seats", change)
+    assert_rejected("change_kind_fits_seats", change)

@@ -1,4 +1,4 @@
-"""manage.py stampede, against the real API and against servers that lie."""
+"""Test manage.py stampede against the real API and against fake servers."""
 
 import os
 import re
@@ -16,37 +16,38 @@ from reservations.ledger.commands import EditEvent
 from reservations.models import Event
 from reservations.tests.assertions import assert_no_drift
 from reservations.tests.commands import run_command
-from reservations.tests.stampede import servers
+from reservations.tests.stampede import fake_servers
 from reservations.tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def stampede(url: str, *options: str) -> tuple[int, str]:
-    """Return the exit code, and what was printed."""
+    """Run the command with a small load; return its exit code and output."""
     small = ("--buyers", "8", "--seats", "3", "--seconds", "0.3")
     return run_command("stampede", url, *small, *options)
 
 
-def figure(name: str, out: str) -> int:
+def count_in(out: str, name: str) -> int:
+    """Return the number in the line of the report that starts with ``name``."""
     found = re.search(rf"^{name} +([\d,]+)", out, re.MULTILINE)
     assert found, out
     return int(found[1].replace(",", ""))
 
 
 @pytest.fixture
-def shop(transactional_db: None, event: Event, live_server: LiveServer) -> str:
-    """The address of a real server; the event has 10 seats."""
+def server_url(transactional_db: None, event: Event, live_server: LiveServer) -> str:
+    """The URL of a real server; its event has 10 seats."""
     return str(live_server.url)
 
 
-def test_a_stampede_on_the_real_api(shop: str, event: Event) -> None:
-    code, out = stampede(f"{shop}/", "--partner", "rehearsal")
+def test_real_api_is_consistent_under_load(server_url: str, event: Event) -> None:
+    code, out = stampede(f"{server_url}/", "--partner", "rehearsal")
     assert code == 0, out
-    assert "0 oversold: 9 of 10 seats are taken" in out
-    assert figure("accepted", out) == 3
-    assert figure("refused", out) > 0
-    assert figure("unanswered", out) == 0
+    assert "CONSISTENT: 0 seats oversold, 9 of 10 seats taken" in out
+    assert count_in(out, "accepted") == 3
+    assert count_in(out, "refused") > 0
+    assert count_in(out, "unanswered") == 0
     assert "3   201" in out
     assert "409 not_enough_seats" in out
     event.refresh_from_db()
@@ -55,31 +56,32 @@ def test_a_stampede_on_the_real_api(shop: str, event: Event) -> None:
     assert_no_drift()
 
 
-def test_a_feed_of_several_pages(shop: str, event: Event) -> None:
+def test_change_feed_of_several_pages_is_read(server_url: str, event: Event) -> None:
     submit(EditEvent(event=event.slug, edits={"total_seats": 130}, actor="test"))
-    code, out = stampede(shop, "--seats", "1", "--seconds", "3")
+    code, out = stampede(server_url, "--seats", "1", "--seconds", "3")
     assert code == 0, out
-    assert figure("accepted", out) == 130
+    assert count_in(out, "accepted") == 130
     assert "130 changes since version 1," in out
 
 
-def test_an_unknown_event(shop: str) -> None:
-    code, out = stampede(shop, "--event", "none/such")
-    assert (code, out) == (2, f"{shop} has no event 'none/such': name another with --event")
+def test_unknown_event_exits_2(server_url: str) -> None:
+    code, out = stampede(server_url, "--event", "none/such")
+    assert code == 2
+    assert out == f"{server_url} has no event 'none/such': choose another with --event"
 
 
-def test_a_wrong_path(shop: str) -> None:
-    code, out = stampede(f"{shop}/nowhere")
+def test_wrong_path_exits_2(server_url: str) -> None:
+    code, out = stampede(f"{server_url}/nowhere")
     assert code == 2
     assert "answers 404" in out
     assert "correct the URL" in out
 
 
-def test_a_server_that_refuses_every_request(shop: str) -> None:
-    code, out = stampede(shop, "--partner", " ")
+def test_only_invalid_requests_exits_2(server_url: str) -> None:
+    code, out = stampede(server_url, "--partner", " ")
     assert code == 2
     assert "400 invalid" in out
-    assert "no buyer got a yes or a no" in out
+    assert "no request was accepted or refused" in out
 
 
 def unused_address() -> str:
@@ -87,7 +89,7 @@ def unused_address() -> str:
         return f"http://127.0.0.1:{free.getsockname()[1]}"
 
 
-def test_an_unreachable_address() -> None:
+def test_unreachable_server_exits_2() -> None:
     url = unused_address()
     code, out = stampede(url)
     assert code == 2
@@ -99,75 +101,75 @@ def test_an_unreachable_address() -> None:
     ["", "localhost:8000", "ftp://x", "http://", "http://a:b", "http://a b", "http://a/?b=c",
      "http://user:password@a", "http://[::1", f"http://{'a' * 70}", "http://a\n"],
 )  # fmt: skip
-def test_an_invalid_address(url: str) -> None:
+def test_invalid_url_exits_2(url: str) -> None:
     code, out = stampede(url)
     assert code == 2
-    assert "is no address of a server" in out
+    assert "is not a valid server URL" in out
 
 
 @pytest.mark.parametrize("options", [["--seats", "11"], ["--buyers", "x"], ["--seconds", "nan"]])
-def test_a_number_that_makes_no_sense(options: list[str]) -> None:
+def test_option_out_of_range_is_rejected(options: list[str]) -> None:
     code, out = stampede(unused_address(), *options)
     assert code != 0
     assert "must be from" in out
 
 
-def test_an_honest_server_below_a_prefix() -> None:
-    with servers.serving(servers.Honest(), "/tickets") as url:
+def test_server_below_a_path_prefix_is_consistent() -> None:
+    with fake_servers.serving(fake_servers.FakeEvent(), "/tickets") as url:
         code, out = stampede(f"{url}/")
     assert code == 0, out
-    assert "0 oversold: 18 of 20 seats are taken" in out
+    assert "CONSISTENT: 0 seats oversold, 18 of 20 seats taken" in out
 
 
 @pytest.mark.parametrize(
-    ("event", "said"),
+    ("event", "violation"),
     [
-        (servers.Overselling(), "version 8 leaves -4 seats"),
-        (servers.SecretlyOverselling(), "seats were sold that were not there"),
-        (servers.Forgetful(), "reservation r3 was given to 2 buyers"),
-        (servers.Repeating(), "version 2 follows version 2 in the feed"),
+        (fake_servers.Overselling(), "version 8 leaves -4 seats"),
+        (fake_servers.HiddenOverselling(), "more seats were sold than were available"),
+        (fake_servers.LosingSales(), "reservation r3 was returned to 2 buyers"),
+        (fake_servers.RepeatingVersions(), "version 2 follows version 2 in the feed"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, servers.Honest) else "",
+    ids=lambda value: type(value).__name__ if isinstance(value, fake_servers.FakeEvent) else "",
 )
-def test_a_server_that_lies(event: servers.Honest, said: str) -> None:
-    with servers.serving(event) as url:
+def test_inconsistent_server_exits_1(event: fake_servers.FakeEvent, violation: str) -> None:
+    with fake_servers.serving(event) as url:
         code, out = stampede(url)
     assert code == 1, out
-    assert said in out
-    assert "NOT TRUE" in out
+    assert violation in out
+    assert "INCONSISTENT" in out
 
 
-def test_sales_that_nobody_was_told_of() -> None:
-    with servers.serving(servers.Uncertain()) as url:
+def test_sales_with_unknown_outcome_are_consistent() -> None:
+    with fake_servers.serving(fake_servers.UnknownOutcomes()) as url:
         code, out = stampede(url)
     assert code == 0, out
-    assert (figure("accepted", out), figure("unanswered", out)) == (3, 3)
-    assert "3 changes are not theirs, or of the 3 requests without an answer" in out
+    assert (count_in(out, "accepted"), count_in(out, "unanswered")) == (3, 3)
+    assert "3 other changes, some possibly from the 3 unanswered requests" in out
 
 
-def test_a_server_that_answers_no_buyer() -> None:
-    with servers.serving(servers.Broken()) as url:
+def test_failing_server_exits_2() -> None:
+    with fake_servers.serving(fake_servers.Failing()) as url:
         code, out = stampede(url)
     assert code == 2
-    assert figure("unanswered", out) > 0
+    assert count_in(out, "unanswered") > 0
     assert "500 internal_error" in out
 
 
-def test_a_server_that_has_moved() -> None:
-    with servers.serving(servers.Elsewhere()) as url:
+def test_redirecting_server_exits_2_and_shows_the_target() -> None:
+    with fake_servers.serving(fake_servers.Redirecting()) as url:
         code, out = stampede(url)
     assert code == 2
-    assert "rehearse on https://tickets.example/sub" in out
+    assert "use https://tickets.example/sub" in out
 
 
-def test_a_server_that_is_no_ticketboss() -> None:
-    with servers.serving(servers.Stranger()) as url:
+def test_server_other_than_ticketboss_exits_2() -> None:
+    with fake_servers.serving(fake_servers.NotTicketBoss()) as url:
         code, out = stampede(url)
     assert (code, out) == (2, f"{url} does not answer like TicketBoss: correct the URL")
 
 
-def program(url: str, *options: str) -> subprocess.Popen[str]:
-    """Start the program itself, where there is no database."""
+def start_stampede(url: str, *options: str) -> subprocess.Popen[str]:
+    """Start the command in its own process, without a database."""
     return subprocess.Popen(
         [sys.executable, "manage.py", "stampede", url, *options],
         cwd=ROOT,
@@ -179,23 +181,25 @@ def program(url: str, *options: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_ctrl_c_still_gives_a_verdict_and_no_database_is_needed() -> None:
-    event = servers.Honest()
-    with servers.serving(event) as url, program(url, "--seconds", "60") as running:
+@pytest.mark.xdist_group("processes")
+def test_ctrl_c_ends_the_load_and_runs_the_check() -> None:
+    event = fake_servers.FakeEvent()
+    with fake_servers.serving(event) as url, start_stampede(url, "--seconds", "60") as process:
         wait_until(lambda: event.available <= 1)
-        running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=30)
-    assert (running.returncode, err) == (0, "")
-    assert "0 oversold: 20 of 20 seats are taken" in out
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert "CONSISTENT: 0 seats oversold, 20 of 20 seats taken" in out
 
 
 @pytest.mark.slow
-def test_the_exit_codes_of_the_program() -> None:
-    with servers.serving(servers.Forgetful()) as url:
-        lying = program(url, "--seconds", "0.3")
-        assert lying.communicate(timeout=30)[1] == ""
-    unreachable = program(unused_address())
+@pytest.mark.xdist_group("processes")
+def test_process_exit_codes() -> None:
+    with fake_servers.serving(fake_servers.LosingSales()) as url:
+        inconsistent = start_stampede(url, "--seconds", "0.3")
+        assert inconsistent.communicate(timeout=30)[1] == ""
+    unreachable = start_stampede(unused_address())
     assert len(unreachable.communicate(timeout=30)[1].splitlines()) == 1
-    wrong = program("http://127.0.0.1", "--seats", "0")
-    assert "must be from 1 to 10" in wrong.communicate(timeout=30)[1]
-    assert [each.returncode for each in (lying, unreachable, wrong)] == [1, 2, 2]
+    invalid = start_stampede("http://127.0.0.1", "--seats", "0")
+    assert "must be from 1 to 10" in invalid.communicate(timeout=30)[1]
+    assert [each.returncode for each in (inconsistent, unreachable, invalid)] == [1, 2, 2]

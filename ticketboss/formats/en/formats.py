@@ -1,3 +1,3 @@
-"""Times to the second, with their zone: a history of sales needs both."""
+"""English formats. Times include seconds and the time zone, which a sales history needs."""
 
 DATETIME_FORMAT = "j M Y, H:i:s e"

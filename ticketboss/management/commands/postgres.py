@@ -1,4 +1,4 @@
-"""``manage.py postgres status|stop|backup|restore``: the embedded database by hand."""
+"""``manage.py postgres status|stop|backup|restore``: manage the embedded PostgreSQL."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -15,27 +15,34 @@ from ticketboss.serving import bootstrap
 
 
 class Command(BaseCommand):
-    """Look after the embedded database."""
+    """Show, stop, back up or restore the embedded PostgreSQL."""
 
     help = "Show, stop, back up or restore the embedded PostgreSQL"
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what to do."""
+        """Add a subcommand for each action."""
         actions = parser.add_subparsers(dest="action", required=True)
-        actions.add_parser("status", help="say whether it runs, and where; exit 3 if it does not")
-        actions.add_parser("stop", help="stop it; it starts again when it is next needed")
-        saving = actions.add_parser("backup", help="write everything to a file")
-        saving.add_argument("file", nargs="?", type=Path, help="a new file")
-        restoring = actions.add_parser("restore", help="replace everything by a backup")
-        restoring.add_argument("file", type=Path, help="a file that backup wrote")
+        actions.add_parser(
+            "status", help="show its paths and whether it is running; exit with 3 if it is not"
+        )
+        actions.add_parser("stop", help="stop it; it starts again when needed")
+        saving = actions.add_parser("backup", help="write a backup of the database to a file")
+        saving.add_argument(
+            "file",
+            nargs="?",
+            type=Path,
+            help="a file that does not exist yet (default: a new file in TICKETBOSS_HOME/backups)",
+        )
+        restoring = actions.add_parser("restore", help="replace the database with a backup")
+        restoring.add_argument("file", type=Path, help="a file written by backup")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        """Do it."""
+        """Run the action."""
         cluster = bootstrap.embedded_cluster()
         if cluster is None:
             raise CommandError(
-                "DATABASE_URL names a server of its own; this command is for the embedded one"
+                "DATABASE_URL is set; this command manages only the embedded PostgreSQL"
             )
         try:
             getattr(self, f"_{action}")(cluster, **options)
@@ -45,7 +52,7 @@ class Command(BaseCommand):
     def _status(self, cluster: Cluster, **options: Any) -> None:
         running = cluster.is_running()
         self.stdout.write(
-            f"PostgreSQL {cluster.install.major} {'runs' if running else 'does not run'}.\n"
+            f"PostgreSQL {cluster.install.major} is {'running' if running else 'not running'}.\n"
             f"  Data    {cluster.install.data}\n"
             f"  Log     {cluster.install.log}\n"
             f"  Socket  {cluster.install.socket_folder}"
@@ -54,7 +61,7 @@ class Command(BaseCommand):
             raise SystemExit(3)
 
     def _stop(self, cluster: Cluster, **options: Any) -> None:
-        self.stdout.write("Stopped." if cluster.stop() else "It does not run.")
+        self.stdout.write("Stopped." if cluster.stop() else "It is not running.")
 
     def _backup(self, cluster: Cluster, *, file: Path | None, **options: Any) -> None:
         stamp = timezone.now().strftime("%Y%m%dT%H%M%SZ")

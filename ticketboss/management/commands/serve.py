@@ -1,4 +1,4 @@
-"""``manage.py serve``: everything that a newcomer needs, in one command."""
+"""``manage.py serve``: start everything with one command."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,49 +12,49 @@ from ticketboss.serving.supervisor import Supervisor, listening_socket
 
 
 class Command(BaseCommand):
-    """Start the database, migrate, make a first login, serve; stop what was started."""
+    """Start and migrate the database, create a first login, and run gunicorn and the job worker."""
 
-    help = "Migrate the database and serve on HOST:PORT, until Ctrl-C or SIGTERM"
+    help = "Migrate the database, then serve on HOST:PORT and run jobs until Ctrl-C or SIGTERM"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take how to serve."""
+        """Add the command-line arguments."""
         parser.add_argument(
             "--reload",
             action="store_true",
-            help="restart when the code changes, but for the worker",
+            help="restart the web processes, but not the worker, when the code changes",
         )
         parser.add_argument(
             "--no-worker",
             dest="worker",
             action="store_false",
-            help="leave the jobs to a `manage.py worker` elsewhere",
+            help="do not run jobs; run `manage.py worker` separately",
         )
 
     def handle(self, *, reload: bool, worker: bool, **options: Any) -> None:
-        """Serve until told to stop."""
+        """Serve until SIGINT, SIGTERM or SIGHUP, then stop everything that was started."""
         supervisor = Supervisor()
         with (
             listening_socket(settings.HOST, settings.PORT) as listener,
             bootstrap.running_database() as cluster,
         ):
             login = bootstrap.prepare_database()
-            bootstrap.disconnect()
-            self.stdout.write(_describe(cluster, login))
+            bootstrap.close_connections()
+            self.stdout.write(_format_banner(cluster, login))
             self.stdout.flush()
             code = supervisor.run(listener, reload=reload, worker=worker)
         if code:
             raise SystemExit(code)
 
 
-def _describe(cluster: Cluster | None, login: bootstrap.Login | None) -> str:
+def _format_banner(cluster: Cluster | None, login: bootstrap.Login | None) -> str:
     url = f"http://{settings.ADDRESS}"
     database = (
         f"embedded PostgreSQL {cluster.install.major}, data in {cluster.install.data}"
         if cluster
-        else "the server that DATABASE_URL names"
+        else "the server in DATABASE_URL"
     )
     if cluster and not settings.DEBUG:
-        database += "\n             (for development: production names a server with DATABASE_URL)"
+        database += "\n             (for development only: set DATABASE_URL in production)"
     lines = [
         f"TicketBoss   {url}/",
         f"  API        {url}/reservations",
@@ -63,5 +63,5 @@ def _describe(cluster: Cluster | None, login: bootstrap.Login | None) -> str:
         f"  Database   {database}",
     ]
     if login:
-        lines.append(f"  Login      {login.username} / {login.password}   (shown only this once)")
+        lines.append(f"  Login      {login.username} / {login.password}   (shown only once)")
     return "\n".join([*lines, "  Stop       Ctrl-C"])

@@ -1,4 +1,4 @@
-"""``manage.py worker``: e-mails and maintenance."""
+"""``manage.py worker``: run the jobs for e-mails and maintenance."""
 
 import asyncio
 import signal
@@ -12,35 +12,35 @@ from django.core.management.base import BaseCommand, CommandError
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 from ticketboss.jobs.worker import JobWorker
 from ticketboss.serving import bootstrap
-from ticketboss.serving.supervisor import STOPPING
+from ticketboss.serving.supervisor import STOP_SIGNALS
 
 log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
-    """Run the jobs that the server has queued, and those that come round by the clock."""
+    """Run queued and periodic jobs until a stop signal."""
 
-    help = "Send e-mails, release expired holds and do maintenance, until Ctrl-C or SIGTERM"
+    help = "Send e-mails, release expired holds and run maintenance until Ctrl-C or SIGTERM"
 
     def handle(self, **options: Any) -> None:
-        """Work until told to stop."""
-        for number in STOPPING:
-            signal.signal(number, self._leave)  # Until the worker takes it.
+        """Run jobs until SIGINT, SIGTERM or SIGHUP; start the embedded database if needed."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._exit)  # Until JobWorker installs its handlers.
         if settings.EMAIL_BACKEND.endswith(".dummy.EmailBackend"):
-            log.warning("worker.no_mail_server", meaning="e-mails go nowhere; set EMAIL_URL")
+            log.warning("worker.no_mail_server", meaning="e-mails are not sent; set EMAIL_URL")
         with bootstrap.running_database():
-            asyncio.run(JobWorker(_reach_database).run())
-            bootstrap.disconnect()
+            asyncio.run(JobWorker(_check_database).run())
+            bootstrap.close_connections()
 
-    def _leave(self, number: int, frame: FrameType | None) -> NoReturn:
+    def _exit(self, number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(0)
 
 
-def _reach_database() -> None:
+def _check_database() -> None:
     cluster = bootstrap.embedded_cluster()
     try:
         if cluster:
             cluster.start()
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
-    bootstrap.reach_database()
+    bootstrap.check_database_connection()

@@ -1,5 +1,5 @@
-"""Members of staff with their browsers, as for the app's pages."""
+"""Make the app's ``login`` fixture available here."""
 
-from reservations.tests.admin.conftest import boss, login
+from reservations.tests.admin.conftest import login
 
-__all__ = ["boss", "login"]
+__all__ = ["login"]

@@ -1,4 +1,4 @@
-"""Accounts in the admin: nobody gives themselves permissions."""
+"""Staff accounts in the admin: only a superuser grants permissions or edits a superuser."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -8,22 +8,22 @@ from reservations.tests.admin.conftest import Login
 
 USERS = "/admin/auth/user/"
 PROFILE = {"username": "clerk", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
-POWERS = {"is_superuser": "on", "is_active": "on", "is_staff": "on"}
+PRIVILEGES = {"is_superuser": "on", "is_active": "on", "is_staff": "on"}
 
 
-def test_an_editor_of_users_cannot_promote_themselves(login: Login) -> None:
+def test_user_editor_cannot_grant_privileges_to_themselves(login: Login) -> None:
     clerk = login("view_user", "change_user")
     user = User.objects.get(username="clerk")
-    powers = Permission.objects.filter(codename="cancel_reservation").get().pk
-    values = PROFILE | POWERS | {"user_permissions": str(powers), "first_name": "Ada"}
+    permission = Permission.objects.get(codename="cancel_reservation").pk
+    values = PROFILE | PRIVILEGES | {"user_permissions": str(permission), "first_name": "Ada"}
     assert clerk.post(f"{USERS}{user.pk}/change/", values).status_code == 302
     user.refresh_from_db()
     assert user.first_name == "Ada"
     assert not user.is_superuser
-    assert not user.user_permissions.filter(pk=powers).exists()
+    assert not user.user_permissions.filter(pk=permission).exists()
 
 
-def test_only_a_superuser_edits_a_superuser(login: Login) -> None:
+def test_only_a_superuser_can_edit_a_superuser(login: Login) -> None:
     clerk = login("view_user", "change_user", "delete_user")
     chief = User.objects.create_superuser("chief", password="unchanged-99")
     page = f"{USERS}{chief.pk}"
@@ -38,24 +38,24 @@ def test_only_a_superuser_edits_a_superuser(login: Login) -> None:
     assert (chief.username, chief.check_password("unchanged-99")) == ("chief", True)
 
 
-def test_an_editor_of_groups_cannot_give_permissions(login: Login) -> None:
+def test_group_editor_cannot_grant_permissions(login: Login) -> None:
     clerk = login("view_group", "change_group")
     group = Group.objects.create(name="clerks")
-    powers = str(Permission.objects.filter(codename="cancel_reservation").get().pk)
-    values = {"name": "renamed", "permissions": powers}
+    permission = Permission.objects.get(codename="cancel_reservation").pk
+    values = {"name": "renamed", "permissions": str(permission)}
     assert clerk.post(f"/admin/auth/group/{group.pk}/change/", values).status_code == 302
     group.refresh_from_db()
     assert (group.name, group.permissions.count()) == ("renamed", 0)
 
 
-def test_a_superuser_may_promote(boss: Client, login: Login) -> None:
+def test_superuser_can_grant_privileges(admin_client: Client, login: Login) -> None:
     login()
     user = User.objects.get(username="clerk")
-    assert boss.post(f"{USERS}{user.pk}/change/", PROFILE | POWERS).status_code == 302
+    assert admin_client.post(f"{USERS}{user.pk}/change/", PROFILE | PRIVILEGES).status_code == 302
     user.refresh_from_db()
     assert user.is_superuser
 
 
 @pytest.mark.parametrize("url", [f"{USERS}?username=%00", "/admin/auth/group/?name=%00"])
-def test_a_wrong_query_string_does_not_crash(boss: Client, url: str) -> None:
-    assert boss.get(url, follow=True).status_code == 200
+def test_invalid_query_string_still_shows_the_list(admin_client: Client, url: str) -> None:
+    assert admin_client.get(url, follow=True).status_code == 200

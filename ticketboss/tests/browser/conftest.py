@@ -1,23 +1,25 @@
-"""A real browser, the machine's own Chromium, at a real server."""
+"""Fixtures for tests in a real browser: the Chromium installed on this machine."""
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ticketboss.tests.programs import ROOT, Serving
+from ticketboss.tests.programs import ROOT, ServerProcess
+
+Screenshot = Callable[[str], None]
 
 SCREENSHOTS = ROOT / "test-artefacts" / "screenshots"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
-_MILLISECONDS = 10_000
+_TIMEOUT_MILLISECONDS = 30_000
 _FLAGS = [
-    "--no-sandbox",  # Nothing but our own pages; and root cannot have one.
+    "--no-sandbox",  # The sandbox does not work as root, and all pages are our own.
     "--disable-gpu",
-    # It shall ask nobody but us.
+    # Contact no servers but ours.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -25,11 +27,16 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser, or a skipped test."""
+    """A running browser. Skips the test if Chromium is not installed.
+
+    Not session-scoped: while Playwright runs its event loop in this thread, Django refuses database
+    queries, so the tests of other modules would fail.
+    """
     if not _CHROMIUM:
-        pytest.skip("there is no Chromium: apt install chromium")
+        pytest.skip("Chromium is not installed: apt install chromium")
+    expect.set_options(timeout=_TIMEOUT_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
         yield browser
@@ -37,59 +44,50 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(chromium: Browser, shared_home: Path) -> Iterator[Serving]:
-    """A server for all tests of a module, whose first login it has printed."""
-    with Serving(shared_home) as serving:
-        yield serving
+def server(chromium: Browser, shared_home: Path) -> Iterator[ServerProcess]:
+    """A running server, shared by all tests of a module. Its output contains the first login."""
+    with ServerProcess(shared_home) as server:
+        yield server
 
 
 @pytest.fixture
-def page(chromium: Browser, server: Serving) -> Iterator[Page]:
-    """A window at the server; anything wrong on its pages fails the test."""
+def page(chromium: Browser, server: ServerProcess) -> Iterator[Page]:
+    """A browser page; the test fails on console errors and on requests to other hosts."""
     context = chromium.new_context(
         base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 1300, "height": 850}
     )
-    context.set_default_timeout(_MILLISECONDS)
+    context.set_default_timeout(_TIMEOUT_MILLISECONDS)
     page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    errors: list[str] = []
+    page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "request",
-        lambda sent: (
+        lambda request: (
             None
-            if sent.url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "blob:"))
-            else wrong.append(f"asked {sent.url}")
+            if request.url.startswith((f"http://127.0.0.1:{server.port}/", "data:", "blob:"))
+            else errors.append(f"request to {request.url}")
         ),
     )
     yield page
     context.close()
-    assert wrong == []
-
-
-class Camera:
-    """Keeps what a page looks like, for people to look at."""
-
-    def __init__(self, page: Page) -> None:
-        self._page = page
-
-    def take(self, name: str) -> Path:
-        """Keep the page, once it has come to rest, under ``name``."""
-        self._page.wait_for_load_state("networkidle")
-        target = SCREENSHOTS / f"{name}.png"
-        self._page.screenshot(path=target, full_page=True)
-        return target
+    assert errors == []
 
 
 @pytest.fixture
-def camera(page: Page) -> Camera:
-    """A camera at the page."""
-    return Camera(page)
+def screenshot(page: Page) -> Screenshot:
+    """A function that saves a screenshot of the loaded page under the given name, for review."""
+
+    def save(name: str) -> None:
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+    return save
 
 
 @pytest.fixture
-def boss(page: Page, server: Serving) -> Page:
-    """The window, logged in with the login that the server printed."""
+def admin_page(page: Page, server: ServerProcess) -> Page:
+    """The page, logged in to the admin with the first login that the server printed."""
     found = re.search(r"Login +(\S+) / (\S+)", server.output)
     assert found
     log_in(page, found[1], found[2])
@@ -97,7 +95,7 @@ def boss(page: Page, server: Serving) -> Page:
 
 
 def log_in(page: Page, username: str, password: str) -> None:
-    """Fill in the login form."""
+    """Fill in and submit the admin's login form."""
     page.goto("/admin/")
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(password)

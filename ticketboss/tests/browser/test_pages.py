@@ -1,23 +1,27 @@
-"""The pages for everybody."""
+"""The public pages in a browser."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from ticketboss.tests.browser.conftest import Camera
-from ticketboss.tests.programs import Serving
+from ticketboss.tests.browser.conftest import Screenshot
+from ticketboss.tests.programs import ServerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
-def test_the_front_page(page: Page, camera: Camera, server: Serving) -> None:
+def test_home_page_shows_available_seats(
+    page: Page, screenshot: Screenshot, server: ServerProcess
+) -> None:
     server.reserve(3)
     left = server.request("GET", "/reservations").body["availableSeats"]
     page.goto("/")
     expect(page.get_by_text(f"{left} of 500 seats available")).to_be_visible()
-    camera.take("home")
+    screenshot("home")
 
 
-def test_the_api_is_tried_out_on_its_own_page(page: Page, camera: Camera, server: Serving) -> None:
+def test_api_docs_page_can_execute_a_request(
+    page: Page, screenshot: Screenshot, server: ServerProcess
+) -> None:
     before = server.request("GET", "/reservations").body["availableSeats"]
     page.goto("/api/docs")
     expect(page.get_by_role("heading", name="TicketBoss")).to_be_visible()
@@ -25,5 +29,5 @@ def test_the_api_is_tried_out_on_its_own_page(page: Page, camera: Camera, server
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("201")
-    camera.take("docs")
+    screenshot("docs")
     assert server.request("GET", "/reservations").body["availableSeats"] == before - 3

@@ -1,4 +1,4 @@
-"""Log lines, for people and for programs."""
+"""Log lines: readable text in development, JSON in production."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from ticketboss.conf.logging import logging_config
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_logs_carry_the_id(readable: bool) -> None:
+def test_log_line_contains_the_request_id(readable: bool) -> None:
     config = logging_config(level="INFO", readable=readable)
     formatter = dict(config["formatters"]["structlog"])
     stream = StringIO()

@@ -1,4 +1,4 @@
-"""The embedded server: started by anybody, killed at any time, run as anybody."""
+"""The embedded server: concurrent starts, crashes, unusual paths and different users."""
 
 import os
 import pwd
@@ -19,7 +19,7 @@ from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 from ticketboss.tests.programs import ROOT, postmaster
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 START = """
 import sys
@@ -28,10 +28,10 @@ from ticketboss.embedded_postgres.cluster import Cluster
 cluster = Cluster(Path(sys.argv[1]))
 print(cluster.start(), cluster.install.home)
 """
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as another user")
 
 
-def answer(cluster: Cluster) -> object:
+def count_rows(cluster: Cluster) -> object:
     with cluster.connect("ticketboss") as connection:
         row = connection.execute("SELECT count(*) FROM things").fetchone()
         return row[0] if row else None
@@ -43,7 +43,7 @@ def cluster(home: Path) -> Cluster:
 
 
 @pytest.fixture
-def filled(shared_home: Path) -> Cluster:
+def running_cluster(shared_home: Path) -> Cluster:
     """A running server with a table of three rows."""
     cluster = Cluster(shared_home)
     cluster.start()
@@ -52,7 +52,7 @@ def filled(shared_home: Path) -> Cluster:
     return cluster
 
 
-def test_start_stop_and_start_again(cluster: Cluster) -> None:
+def test_data_survives_stop_and_start(cluster: Cluster) -> None:
     assert not cluster.is_running()
     assert cluster.start()
     assert not cluster.start()
@@ -66,51 +66,53 @@ def test_start_stop_and_start_again(cluster: Cluster) -> None:
     assert cluster.stop()
     assert not cluster.stop()
     assert cluster.start()
-    assert answer(cluster) == 3
+    assert count_rows(cluster) == 3
 
 
-def test_eight_processes_at_once(home: Path) -> None:
+def test_concurrent_starts_start_one_server(home: Path) -> None:
     starts = [
         subprocess.Popen([sys.executable, "-c", START, home], cwd=ROOT, stdout=subprocess.PIPE)
         for _ in range(8)
     ]
-    said = [start.communicate(timeout=60)[0].split()[0] for start in starts]
+    started = [start.communicate(timeout=60)[0].split()[0] for start in starts]
     assert [start.returncode for start in starts] == [0] * 8
-    assert sorted(said) == [b"False"] * 7 + [b"True"]
+    assert sorted(started) == [b"False"] * 7 + [b"True"]
 
 
-def test_a_killed_server_is_started_again(filled: Cluster) -> None:
+def test_killed_server_is_started_again(running_cluster: Cluster) -> None:
     for _ in range(2):
-        postmaster(filled.install.data).send_signal(signal.SIGKILL)
-        assert filled.start()
-        assert answer(filled) == 3
+        postmaster(running_cluster.install.data).send_signal(signal.SIGKILL)
+        assert running_cluster.start()
+        assert count_rows(running_cluster) == 3
 
 
 def is_checkpointer(process: psutil.Process) -> bool:
     try:
         return "checkpointer" in " ".join(process.cmdline())
-    except psutil.Error:  # It has just ended.
+    except psutil.Error:  # It has just exited.
         return False
 
 
-def test_a_stale_pid_that_looks_alive_is_waited_for(filled: Cluster) -> None:
-    """While the old server's processes hang on to its memory, a new one must not start."""
-    server = postmaster(filled.install.data)
-    left_over = list(filter(is_checkpointer, server.children()))
-    assert left_over
-    for process in left_over:
+def test_start_waits_for_processes_of_a_killed_server(running_cluster: Cluster) -> None:
+    """They keep the shared memory, so PostgreSQL refuses to start a new server."""
+    server = postmaster(running_cluster.install.data)
+    survivors = list(filter(is_checkpointer, server.children()))
+    assert survivors
+    for process in survivors:
         process.suspend()
     server.send_signal(signal.SIGKILL)
-    waiting = subprocess.Popen([sys.executable, "-c", START, filled.install.home.parent], cwd=ROOT)
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", START, running_cluster.install.home.parent], cwd=ROOT
+    )
     with pytest.raises(subprocess.TimeoutExpired):
-        waiting.wait(timeout=2)
-    for process in left_over:
+        waiting.wait(timeout=2)  # long enough for several attempts
+    for process in survivors:
         process.resume()
-    assert waiting.wait(timeout=30) == 0
-    assert answer(filled) == 3
+    assert waiting.wait(timeout=60) == 0
+    assert count_rows(running_cluster) == 3
 
 
-def test_an_interrupted_first_start_is_finished_by_the_next(cluster: Cluster) -> None:
+def test_interrupted_first_start_is_completed_by_the_next(cluster: Cluster) -> None:
     cluster.install.make_folder(cluster.install.home)
     (cluster.install.home / "data.new").mkdir()
     (cluster.install.home / "data.new" / "PG_VERSION").write_text("18")
@@ -126,28 +128,28 @@ def connect_until_refused(cluster: Cluster, stack: ExitStack) -> None:
         stack.enter_context(closing(cluster.connect()))
 
 
-def test_a_server_that_is_full_is_not_taken_for_dead(filled: Cluster) -> None:
+def test_server_without_free_connections_counts_as_running(running_cluster: Cluster) -> None:
     with ExitStack() as stack:
         with pytest.raises(psycopg.OperationalError, match="too many clients"):
-            connect_until_refused(filled, stack)
-        before = postmaster(filled.install.data).pid
-        assert filled.is_running()
+            connect_until_refused(running_cluster, stack)
+        before = postmaster(running_cluster.install.data).pid
+        assert running_cluster.is_running()
         with pytest.raises(EmbeddedPostgresError, match="too many clients"):
-            filled.start()
-        assert not filled.stop_if_unused()
-        assert postmaster(filled.install.data).pid == before
+            running_cluster.start()
+        assert not running_cluster.stop_if_unused()
+        assert postmaster(running_cluster.install.data).pid == before
 
 
-def test_stop_if_unused(filled: Cluster) -> None:
-    with filled.connect():
-        assert not filled.stop_if_unused()
-        assert filled.is_running()
-    assert filled.stop_if_unused()
-    assert not filled.is_running()
+def test_stop_if_unused_keeps_a_server_with_clients(running_cluster: Cluster) -> None:
+    with running_cluster.connect():
+        assert not running_cluster.stop_if_unused()
+        assert running_cluster.is_running()
+    assert running_cluster.stop_if_unused()
+    assert not running_cluster.is_running()
 
 
 @pytest.mark.parametrize("name", ["a b 'c' \"d\" $HOME `e` é", "with,comma" + "x" * 120])
-def test_awkward_paths(folder: Path, name: str) -> None:
+def test_server_runs_in_unusual_paths(folder: Path, name: str) -> None:
     cluster = Cluster(folder / name / "home")
     try:
         assert cluster.start()
@@ -157,26 +159,26 @@ def test_awkward_paths(folder: Path, name: str) -> None:
         shutil.rmtree(cluster.install.socket_folder)
 
 
-def test_a_reason_to_give_up_is_one_sentence(filled: Cluster) -> None:
-    filled.stop()
-    configuration = filled.install.data / "postgresql.conf"
+def test_start_error_is_one_line(running_cluster: Cluster) -> None:
+    running_cluster.stop()
+    configuration = running_cluster.install.data / "postgresql.conf"
     before = configuration.read_text()
     configuration.write_text("no_such_setting = 1")
     with pytest.raises(EmbeddedPostgresError, match=r"no_such_setting|configuration file") as error:
-        filled.start()
+        running_cluster.start()
     configuration.write_text(before)
     assert "\n" not in str(error.value)
 
 
-@as_root
-def test_root_runs_it_as_somebody_else(filled: Cluster) -> None:
-    assert filled.install.user in {"postgres", "nobody"}
-    assert postmaster(filled.install.data).username() == filled.install.user
-    assert filled.install.home.parent.stat().st_uid == 0
+@needs_root
+def test_root_runs_the_server_as_another_user(running_cluster: Cluster) -> None:
+    assert running_cluster.install.user in {"postgres", "nobody"}
+    assert postmaster(running_cluster.install.data).username() == running_cluster.install.user
+    assert running_cluster.install.home.parent.stat().st_uid == 0
 
 
-@as_root
-def test_a_folder_that_only_root_may_enter(folder: Path) -> None:
+@needs_root
+def test_home_that_only_root_can_enter_is_replaced(folder: Path) -> None:
     folder.chmod(0o700)
     cluster = Cluster(folder / "home")
     try:
@@ -188,18 +190,16 @@ def test_a_folder_that_only_root_may_enter(folder: Path) -> None:
         shutil.rmtree(cluster.install.home.parent)
 
 
-@as_root
-def test_programs_that_only_root_may_enter(
+@needs_root
+def test_programs_that_only_root_can_enter_are_copied(
     folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs, major = install._find_programs()
+    packages = Path(sysconfig.get_path("platlib"))
     hidden = folder / "hidden"
-    shutil.copytree(programs.parents[1], hidden / "embedded_postgres")
-    libraries = programs.parents[2] / "embedded_postgres.libs"
-    shutil.copytree(libraries, hidden / "embedded_postgres.libs")
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(packages / name, hidden / name)
     hidden.chmod(0o700)
-    moved = hidden / "embedded_postgres" / "pginstall" / "bin"
-    monkeypatch.setattr(install, "_find_programs", lambda: (moved, major))
+    monkeypatch.syspath_prepend(hidden)
     monkeypatch.setattr(install, "_SHARED_HOME", folder / "shared")
     cluster = Cluster(home)
     assert cluster.start()
@@ -207,14 +207,38 @@ def test_programs_that_only_root_may_enter(
     assert cluster.is_running()
 
 
+def run_as_nobody(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in ``folder`` as the user ``nobody``."""
+    account = pwd.getpwnam("nobody")
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin"},
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def nobody_can_run(python: Path) -> bool:
+    try:
+        return run_as_nobody([str(python), "-c", ""], Path("/")).returncode == 0
+    except OSError:
+        return False
+
+
 @pytest.fixture
-def ordinary(folder: Path) -> tuple[Path, str]:
-    """A folder of an ordinary user with the code in it, and a Python which that user may run."""
+def checkout_of_nobody(folder: Path) -> tuple[Path, str]:
+    """A folder that contains the code and belongs to ``nobody``, and a Python for that user."""
     minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
     candidates = [Path(sys.executable).resolve(), Path("/usr/bin") / minor]
-    pythons = [each for each in candidates if each.exists() and install._reachable(each.parent)]
+    pythons = [each for each in candidates if nobody_can_run(each)]
     if not pythons:
-        pytest.skip(f"no {minor} on this machine that an ordinary user may run")
+        pytest.skip(f"the user nobody cannot run {minor} on this machine")
     packages = Path(sysconfig.get_path("platlib"))
     for pattern in ("psycopg*", "embedded_postgres*", "typing_extensions*"):
         for source in packages.glob(pattern):
@@ -226,28 +250,18 @@ def ordinary(folder: Path) -> tuple[Path, str]:
     return folder, str(pythons[0])
 
 
-@as_root
-def test_an_ordinary_user_runs_it_as_themselves(ordinary: tuple[Path, str]) -> None:
-    folder, python = ordinary
-    account = pwd.getpwnam("nobody")
+@needs_root
+def test_ordinary_user_runs_the_server_as_themselves(
+    checkout_of_nobody: tuple[Path, str],
+) -> None:
+    folder, python = checkout_of_nobody
     source = START + "print(cluster.stop())"
-    done = subprocess.run(
-        [python, "-B", "-c", source, str(folder / "home")],
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin"},
-        user=account.pw_uid,
-        group=account.pw_gid,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_as_nobody([python, "-B", "-c", source, str(folder / "home")], folder)
     assert done.stdout.split()[::2] == ["True", "True"], done.stderr
-    assert (folder / "home").stat().st_uid == account.pw_uid
+    assert (folder / "home").owner() == "nobody"
 
 
-def test_a_link_in_place_of_the_folder_is_not_followed(folder: Path) -> None:
+def test_symbolic_link_instead_of_the_folder_is_rejected(folder: Path) -> None:
     cluster = Cluster(folder / "home")
     cluster.install.home.parent.mkdir()
     cluster.install.home.symlink_to(folder)
@@ -255,17 +269,19 @@ def test_a_link_in_place_of_the_folder_is_not_followed(folder: Path) -> None:
         cluster.start()
 
 
-@as_root
-def test_data_of_another_user_is_left_alone(filled: Cluster) -> None:
-    filled.stop()
-    owner = filled.install.home.owner()
-    shutil.chown(filled.install.home, "root")
+@needs_root
+def test_data_of_another_user_is_rejected(running_cluster: Cluster) -> None:
+    running_cluster.stop()
+    owner = running_cluster.install.home.owner()
+    shutil.chown(running_cluster.install.home, "root")
     with pytest.raises(EmbeddedPostgresError, match="belongs to another user"):
-        filled.start()
-    shutil.chown(filled.install.home, owner)
+        running_cluster.start()
+    shutil.chown(running_cluster.install.home, owner)
 
 
-def test_a_machine_without_postgres(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debian_packages_are_used_if_the_wheel_is_missing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setattr(install, "_DEBIAN", folder)
     with pytest.raises(EmbeddedPostgresError, match="DATABASE_URL"):

@@ -1,4 +1,4 @@
-"""manage.py postgres status|stop|backup|restore."""
+"""``manage.py postgres``: status, stop, backup and restore."""
 
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from pytest_django import Settings
 from reservations.tests.commands import output_of
 from ticketboss.embedded_postgres.cluster import Cluster
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 
 def postgres(*arguments: object) -> str:
+    """Run the command in this process; return its output."""
     return output_of("postgres", *map(str, arguments))
 
 
@@ -34,50 +35,52 @@ def rename_event(cluster: Cluster, slug: str) -> None:
         connection.execute("UPDATE reservations_event SET slug = %s", [slug])
 
 
-def test_status_and_stop(cluster: Cluster) -> None:
+def test_status_and_stop_report_if_the_server_is_running(cluster: Cluster) -> None:
+    cluster.stop()
     with pytest.raises(SystemExit, match="3"):
         postgres("status")
-    assert postgres("stop") == "It does not run.\n"
+    assert postgres("stop") == "It is not running.\n"
     cluster.start()
-    assert f"runs.\n  Data    {cluster.install.data}" in postgres("status")
+    assert f"is running.\n  Data    {cluster.install.data}" in postgres("status")
     assert postgres("stop") == "Stopped.\n"
     assert not cluster.is_running()
 
 
-def test_backup_and_restore(cluster: Cluster, folder: Path) -> None:
+def test_restore_undoes_changes_made_after_the_backup(cluster: Cluster, folder: Path) -> None:
     saved = folder / "saved.dump"
     assert postgres("backup", saved) == f"Saved to {saved}.\n"
-    rename_event(cluster, "changed")
+    original = slugs(cluster)
+    rename_event(cluster, "renamed-after-backup")
     assert postgres("restore", saved) == f"Restored from {saved}.\n"
-    assert slugs(cluster) == ["node-meetup-2025"]
+    assert slugs(cluster) == original
 
 
-def test_a_backup_has_a_name_of_its_own(cluster: Cluster) -> None:
-    said = postgres("backup")
+def test_backup_without_file_name_creates_a_private_file(cluster: Cluster) -> None:
+    output = postgres("backup")
     [saved] = (cluster.install.home.parent / "backups").iterdir()
-    assert said == f"Saved to {saved}.\n"
+    assert output == f"Saved to {saved}.\n"
     assert saved.stat().st_mode & 0o077 == 0
-    with pytest.raises(CommandError, match="exists; name a new file"):
+    with pytest.raises(CommandError, match="already exists"):
         postgres("backup", saved)
     with pytest.raises(CommandError, match="cannot be written"):
         postgres("backup", saved / "in-a-file")
 
 
-def test_what_cannot_be_restored_changes_nothing(cluster: Cluster, folder: Path) -> None:
+def test_failed_restore_changes_nothing(cluster: Cluster, folder: Path) -> None:
     saved = folder / "saved.dump"
     postgres("backup", saved)
     rename_event(cluster, "changed")
     with cluster.connect("ticketboss"), pytest.raises(CommandError, match="is in use"):
         postgres("restore", saved)
-    (folder / "half.dump").write_bytes(saved.read_bytes()[:-3000])
+    (folder / "truncated.dump").write_bytes(saved.read_bytes()[:-3000])
     with pytest.raises(CommandError, match="pg_restore failed"):
-        postgres("restore", folder / "half.dump")
+        postgres("restore", folder / "truncated.dump")
     with pytest.raises(CommandError, match="is not a file"):
-        postgres("restore", folder / "none.dump")
+        postgres("restore", folder / "missing.dump")
     assert slugs(cluster) == ["changed"]
 
 
-def test_another_server_is_not_ours_to_stop(settings: Settings) -> None:
+def test_stop_is_rejected_if_database_url_is_set(settings: Settings) -> None:
     settings.DATABASE_URL = "postgresql://a:b@c/d"
     with pytest.raises(CommandError, match="DATABASE_URL"):
         postgres("stop")

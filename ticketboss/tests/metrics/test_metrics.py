@@ -1,4 +1,4 @@
-"""/metrics: for those who may, of all workers together."""
+"""/metrics: access control, the figures, and the sum over all web processes."""
 
 import re
 from datetime import timedelta
@@ -17,7 +17,7 @@ from reservations.errors import NotEnoughSeats
 from reservations.tests.factories import EventFactory, book, hold, reserve
 from reservations.tests.queued_jobs import clear_jobs
 from reservations.tests.waiting import wait_until
-from ticketboss.tests.programs import ROOT, Serving
+from ticketboss.tests.programs import ROOT, ServerProcess
 
 ALLOWED = ["127.0.0.0/8", "::1/128", "10.1.2.3/32"]
 
@@ -28,21 +28,21 @@ def allowed(settings: Any) -> None:
 
 
 def value(text: str, sample: str) -> float:
-    """Return the figure of a sample, 0 if it is not there."""
+    """Return the value of a sample in the text format of /metrics, 0 if it is missing."""
     found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0
 
 
 def read(client: Client, **extra: Any) -> str:
-    answer = client.get("/metrics", **extra)
-    assert answer.status_code == 200
-    assert answer["Content-Type"].startswith("text/plain; version=")
-    return answer.content.decode()
+    response = client.get("/metrics", **extra)
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain; version=")
+    return response.content.decode()
 
 
 def test_metrics_are_off_by_default(client: Client) -> None:
-    answer = client.get("/metrics")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    response = client.get("/metrics")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -60,20 +60,20 @@ def test_metrics_are_shown_to_listed_addresses(
     db: None, allowed: None, client: Client, address: str, status: int
 ) -> None:
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
-    # A proxy on the same machine passes on what comes from everywhere.
+    # A proxy on an allowed address forwards requests from anywhere.
     for header in ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA"):
         extra: dict[str, Any] = {"REMOTE_ADDR": address, f"HTTP_{header}": "127.0.0.1"}
         proxied = client.get("/metrics", **extra)
         assert proxied.status_code == 404
 
 
-def test_metrics_refuse_a_post(allowed: None) -> None:
-    answer = Client(enforce_csrf_checks=True).post("/metrics")
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+def test_metrics_reject_post(allowed: None) -> None:
+    response = Client(enforce_csrf_checks=True).post("/metrics")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_exhausted_pool_is_not_reported_as_a_lost_database(
+def test_exhausted_pool_does_not_report_database_down(
     allowed: None, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def time_out(**_: object) -> None:
@@ -85,9 +85,7 @@ def test_an_exhausted_pool_is_not_reported_as_a_lost_database(
     assert value(read(client), "ticketboss_database_up") == 0
 
 
-def test_commands_by_outcome_and_how_long_they_took(
-    db: None, allowed: None, client: Client
-) -> None:
+def test_commands_are_counted_by_outcome_and_timed(db: None, allowed: None, client: Client) -> None:
     event = EventFactory.create(total_seats=2)
     sold = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
     refused = 'ticketboss_commands_total{command="Reserve",outcome="NotEnoughSeats"}'
@@ -97,11 +95,13 @@ def test_commands_by_outcome_and_how_long_they_took(
     with pytest.raises(NotEnoughSeats):
         reserve(event)
     after = read(client)
-    for sample, more in ((sold, 1), (refused, 1), (timed[0], 2), (timed[1], 2)):
-        assert value(after, sample) - value(before, sample) == more, sample
+    for sample, increase in ((sold, 1), (refused, 1), (timed[0], 2), (timed[1], 2)):
+        assert value(after, sample) - value(before, sample) == increase, sample
 
 
-def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) -> None:
+def test_seats_are_reported_for_the_next_100_events(
+    db: None, allowed: None, client: Client
+) -> None:
     EventFactory.create(slug="over", starts_at=now() - timedelta(days=2))
     EventFactory.create(slug="later", starts_at=now() + timedelta(days=200))
     EventFactory.create_batch(99, starts_at=now() + timedelta(days=100))
@@ -118,7 +118,9 @@ def test_seats_of_the_next_events_only(db: None, allowed: None, client: Client) 
     assert value(text, "ticketboss_database_up") == 1
 
 
-def test_jobs_by_queue_and_status(transactional_db: None, allowed: None, client: Client) -> None:
+def test_jobs_are_counted_by_queue_and_status(
+    transactional_db: None, allowed: None, client: Client
+) -> None:
     clear_jobs()
     assert value(read(client), 'ticketboss_jobs{queue="mail",status="todo"}') == 0
     book(EventFactory.create())
@@ -128,7 +130,7 @@ def test_jobs_by_queue_and_status(transactional_db: None, allowed: None, client:
     clear_jobs()
 
 
-def test_requests_by_method_and_status(db: None, allowed: None, client: Client) -> None:
+def test_requests_are_counted_by_method_and_status(db: None, allowed: None, client: Client) -> None:
     sample = 'ticketboss_request_seconds_count{method="GET",status="200"}'
     before = value(read(client), sample)
     client.get("/health")
@@ -138,45 +140,48 @@ def test_requests_by_method_and_status(db: None, allowed: None, client: Client) 
 
 
 @pytest.mark.slow
-def test_the_workers_add_up(migrated_home: Path) -> None:
+@pytest.mark.xdist_group("processes")
+def test_metrics_sum_over_web_processes(migrated_home: Path) -> None:
     folder = migrated_home.parent
-    with Serving(
+    with ServerProcess(
         migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", WEB_CONCURRENCY="2", TMPDIR=str(folder)
-    ) as serving:
+    ) as server:
         for _ in range(40):
-            assert serving.reserve().status == 201
-        text = serving.text("/metrics")
+            assert server.reserve().status == 201
+        text = server.text("/metrics")
         sample = 'ticketboss_commands_total{command="Reserve",outcome="Reserved"}'
         assert value(text, sample) == 40
-        assert value(text, "ticketboss_pool_max") in {8, 16}  # of the workers asked so far
+        # 8 for each web process that has handled a request so far
+        assert value(text, "ticketboss_pool_max") in {8, 16}
         assert value(text, 'ticketboss_event_available_seats{event="node-meetup-2025"}') == 460
         assert len(list(folder.glob("ticketboss-metrics-*"))) == 1
-        [gunicorn] = psutil.Process(serving.process.pid).children()
-        killed = gunicorn.children()[0]
+        [master] = psutil.Process(server.process.pid).children()
+        killed = master.children()[0]
         killed.kill()
-        wait_until(lambda: len(set(gunicorn.children()) - {killed}) == 2)
+        wait_until(lambda: len(set(master.children()) - {killed}) == 2)
         for _ in range(20):
-            serving.request("GET", "/reservations")
-        text = serving.text("/metrics")
+            server.request("GET", "/reservations")
+        text = server.text("/metrics")
         assert value(text, sample) == 40
         assert value(text, "ticketboss_pool_max") in {8, 16}
-        [figures] = folder.glob("ticketboss-metrics-*")
-        assert list(figures.glob("counter_*"))
-        assert not list(figures.glob(f"gauge_*_{killed.pid}.db"))
-        serving.stop()
-        assert not figures.exists()
+        [metrics_folder] = folder.glob("ticketboss-metrics-*")
+        assert list(metrics_folder.glob("counter_*"))
+        assert not list(metrics_folder.glob(f"gauge_*_{killed.pid}.db"))
+        server.stop()
+        assert not metrics_folder.exists()
 
 
 @pytest.mark.slow
-def test_a_folder_of_somebody_else_is_left_alone(migrated_home: Path) -> None:
-    theirs = migrated_home.parent / "theirs"
-    theirs.mkdir()
-    (theirs / "notes").touch()
-    with Serving(
-        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", PROMETHEUS_MULTIPROC_DIR=str(theirs)
-    ) as serving:
-        assert value(serving.text("/metrics"), "ticketboss_database_up") == 1
-    assert (theirs / "notes").exists()
+@pytest.mark.xdist_group("processes")
+def test_existing_multiprocess_folder_is_left_alone(migrated_home: Path) -> None:
+    existing = migrated_home.parent / "existing"
+    existing.mkdir()
+    (existing / "notes").touch()
+    with ServerProcess(
+        migrated_home, METRICS_ALLOWED_IPS="127.0.0.1", PROMETHEUS_MULTIPROC_DIR=str(existing)
+    ) as server:
+        assert value(server.text("/metrics"), "ticketboss_database_up") == 1
+    assert (existing / "notes").exists()
 
 
 @pytest.mark.parametrize(
@@ -187,18 +192,18 @@ def test_a_folder_of_somebody_else_is_left_alone(migrated_home: Path) -> None:
         'ticketboss_request_seconds_count{method="DELETE",status="500"}',
     ],
 )
-def test_samples_of_alerts_exist_from_the_start(
+def test_samples_used_by_alerts_exist_from_the_start(
     db: None, allowed: None, client: Client, sample: str
 ) -> None:
     assert f"\n{sample} " in read(client)
 
 
-def test_the_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
+def test_documented_metrics_exist(db: None, allowed: None, client: Client) -> None:
     reserve(EventFactory.create())
     client.get("/health")
-    import_module("ticketboss.metrics.pool")  # As the app does when /metrics is on.
+    import_module("ticketboss.metrics.pool")  # imported by the app if /metrics is enabled
     document = (ROOT / "docs" / "operations.md").read_text()
-    section = document.partition("\n## Watch it\n")[2].partition("\n## ")[0]
+    section = document.partition("\n## Monitor\n")[2].partition("\n## ")[0]
     named = set(re.findall(r"ticketboss_\w+", section))
     text = read(client)
     assert named

@@ -1,4 +1,4 @@
-"""A page that finds no database."""
+"""Responses while the database is unavailable."""
 
 import pytest
 from django.db import OperationalError
@@ -11,7 +11,7 @@ from ticketboss.admin.users import UserAdmin
     ("accept", "content_type"),
     [("text/html", "text/html; charset=utf-8"), ("*/*", "application/json")],
 )
-def test_without_a_database_a_page_says_so(
+def test_database_error_on_a_page_returns_503(
     admin_client: Client,
     monkeypatch: pytest.MonkeyPatch,
     accept: str,
@@ -21,7 +21,7 @@ def test_without_a_database_a_page_says_so(
         raise OperationalError("connection refused at db.internal")
 
     monkeypatch.setattr(UserAdmin, "get_queryset", fail)
-    answer = admin_client.get("/admin/auth/user/", headers={"accept": accept})
-    assert (answer.status_code, answer["Content-Type"]) == (503, content_type)
-    assert answer["Retry-After"] == "1"
-    assert "db.internal" not in answer.content.decode()
+    response = admin_client.get("/admin/auth/user/", headers={"accept": accept})
+    assert (response.status_code, response["Content-Type"]) == (503, content_type)
+    assert response["Retry-After"] == "1"
+    assert "db.internal" not in response.content.decode()

@@ -1,4 +1,4 @@
-"""gunicorn's own answers, as our worker class gives them."""
+"""Error responses that the gunicorn worker sends itself."""
 
 import json
 import socket
@@ -21,29 +21,29 @@ def subclasses(cls: type) -> Iterator[type]:
         yield from subclasses(each)
 
 
-# gunicorn takes a broken PROXY header for a fault of its own.
+# gunicorn answers 500 to an invalid PROXY header, our worker 400.
 PARSE_ERRORS = sorted(set(subclasses(errors.ParseException)) - {errors.InvalidProxyHeader}, key=str)
 
 
 def instance(cls: type) -> Exception:
-    """Make an error without what its class wants to know."""
+    """Create an exception without the arguments that its class requires."""
 
     class Bare(cls):  # type: ignore[misc]
         def __init__(self) -> None:
             pass
 
         def __str__(self) -> str:
-            return "why"
+            return "reason"
 
     return Bare()
 
 
-def answer(error: BaseException) -> tuple[int, dict[str, Any], Mock]:
-    """Return the status and body that the worker sends to a client, and its log."""
-    ours, client = socket.socketpair()
+def handle(error: BaseException) -> tuple[int, dict[str, Any], Mock]:
+    """Let the worker handle ``error``; return the status and body it sends, and its log."""
+    server_end, client = socket.socketpair()
     log = Mock()
-    with ours, client:
-        GeventWorker.handle_error(SimpleNamespace(log=log), None, ours, ("::1", 1), error)  # type: ignore[arg-type]
+    with server_end, client:
+        GeventWorker.handle_error(SimpleNamespace(log=log), None, server_end, ("::1", 1), error)  # type: ignore[arg-type]
         head, _, body = client.recv(65536).partition(b"\r\n\r\n")
     assert b"Content-Length: %d" % len(body) in head
     assert b"X-Request-ID: " in head
@@ -51,20 +51,20 @@ def answer(error: BaseException) -> tuple[int, dict[str, Any], Mock]:
 
 
 @pytest.mark.parametrize("cls", [*PARSE_ERRORS, SSLError, ValueError])
-def test_a_status_is_the_one_that_gunicorn_gives(cls: type) -> None:
+def test_error_response_is_json_with_the_status_of_gunicorn(cls: type) -> None:
     error = instance(cls)
     with patch("gunicorn.util.write_error") as write_error:
         Worker.handle_error(Mock(), None, Mock(), ("::1", 1), error)
-    status, body, log = answer(error)
+    status, body, log = handle(error)
     assert status == write_error.call_args.args[1]
     assert body.keys() == {"error", "code"}
     assert log.exception.called is (status == 500)
     assert log.warning.called is (status != 500)
 
 
-def test_a_client_that_is_gone_does_no_harm() -> None:
-    ours, client = socket.socketpair()
+def test_error_response_to_a_closed_connection_is_ignored() -> None:
+    server_end, client = socket.socketpair()
     client.close()
-    with ours:
-        ours.shutdown(socket.SHUT_WR)
-        GeventWorker.handle_error(SimpleNamespace(log=Mock()), None, ours, None, ValueError())  # type: ignore[arg-type]
+    with server_end:
+        server_end.shutdown(socket.SHUT_WR)
+        GeventWorker.handle_error(SimpleNamespace(log=Mock()), None, server_end, None, ValueError())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What only a real server shows: bodies in chunks, old HTTP, clients that go away."""
+"""HTTP at the level of the socket: chunked bodies, HTTP/1.0, malformed requests, disconnects."""
 
 import http.client
 import json
@@ -10,9 +10,9 @@ from select import select
 
 import pytest
 
-from ticketboss.tests.programs import Serving
+from ticketboss.tests.programs import ServerProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 BODY = json.dumps({"partnerId": "abc-corp", "seats": 1}).encode()
 HEADERS = {"Content-Type": "application/json"}
@@ -20,55 +20,56 @@ POST = b"POST /reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 
 
 @pytest.fixture(scope="module")
-def server(shared_home: Path) -> Iterator[Serving]:
-    with Serving(shared_home) as serving:
-        yield serving
+def server(shared_home: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(shared_home) as server:
+        yield server
 
 
-def raw(server: Serving, request: bytes) -> bytes:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+def raw(server: ServerProcess, request: bytes) -> bytes:
+    """Send these bytes on a new connection and close its sending side; return the response."""
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
-        answer = b""
+        response = b""
         while data := connection.recv(65536):
-            answer += data
-    return answer
+            response += data
+    return response
 
 
-def test_a_body_in_chunks(server: Serving) -> None:
-    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+def test_chunked_body_is_accepted_up_to_the_size_limit(server: ServerProcess) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
         for body, status in ([BODY[:9], BODY[9:]], 201), ([BODY, b" " * 65536], 413):
             connection.request("POST", "/reservations", iter(body), HEADERS, encode_chunked=True)
-            answer = connection.getresponse()
-            assert (answer.status, json.loads(answer.read()).keys() & {"code", "status"}) == (
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read()).keys() & {"code", "status"}) == (
                 status,
                 {"status"} if status == 201 else {"code"},
             )
 
 
-def test_http_1_0(server: Serving) -> None:
-    answer = raw(server, b"GET /health HTTP/1.0\r\n\r\n")
-    assert answer.startswith((b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\n"))
-    assert answer.endswith(b'{"status":"ok"}')
+def test_http_1_0_get(server: ServerProcess) -> None:
+    response = raw(server, b"GET /health HTTP/1.0\r\n\r\n")
+    assert response.startswith((b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\n"))
+    assert response.endswith(b'{"status":"ok"}')
 
 
-def test_a_client_that_goes_away_in_its_body(server: Serving) -> None:
+def test_disconnect_within_the_body_reserves_nothing(server: ServerProcess) -> None:
     before = server.request("GET", "/reservations").body
     raw(server, POST + b"Content-Length: 1000\r\n\r\n" + BODY)
     assert server.request("GET", "/reservations").body == before
     assert "Traceback" not in server.output
 
 
-def test_a_large_body_is_refused_unread(server: Serving) -> None:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+def test_oversized_body_is_rejected_before_it_is_sent(server: ServerProcess) -> None:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as connection:
         connection.sendall(POST + b"Content-Length: 65537\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_forged_host(server: Serving) -> None:
-    answer = raw(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b'{"error":"Bad request","code":"invalid"}' in answer
+def test_unknown_host_gets_plain_400(server: ServerProcess) -> None:
+    response = raw(server, b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b'{"error":"Bad request","code":"invalid"}' in response
 
 
 @pytest.mark.parametrize(
@@ -79,12 +80,14 @@ def test_a_forged_host(server: Serving) -> None:
         b"CONNECT example.org:443 HTTP/1.1\r\n",
     ],
 )
-def test_a_request_that_django_cannot_read(server: Serving, request_head: bytes) -> None:
+def test_request_that_django_cannot_parse_returns_json_400(
+    server: ServerProcess, request_head: bytes
+) -> None:
     rest = b"Host: localhost\r\nX-Request-ID: mine\r\nConnection: close\r\n\r\n"
-    answer = raw(server, request_head + rest)
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"X-Request-ID: mine\r\n" in answer
-    assert answer.endswith(b'{"error":"Bad request","code":"invalid"}')
+    response = raw(server, request_head + rest)
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"X-Request-ID: mine\r\n" in response
+    assert response.endswith(b'{"error":"Bad request","code":"invalid"}')
 
 
 @pytest.mark.parametrize(
@@ -99,8 +102,8 @@ def test_a_request_that_django_cannot_read(server: Serving, request_head: bytes)
         (POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400, "invalid"),
     ],
 )
-def test_what_gunicorn_refuses(
-    server: Serving, request_head: bytes, status: int, code: str
+def test_request_rejected_by_gunicorn_returns_json_error(
+    server: ServerProcess, request_head: bytes, status: int, code: str
 ) -> None:
     head, _, body = raw(server, request_head + b"Host: localhost\r\n\r\n").partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
@@ -109,36 +112,36 @@ def test_what_gunicorn_refuses(
     assert json.loads(body)["code"] == code
 
 
-def test_a_body_whose_chunks_end_too_soon(server: Serving) -> None:
+def test_disconnect_within_a_chunk_reserves_nothing(server: ServerProcess) -> None:
     before = server.request("GET", "/reservations").body
     raw(server, POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n" + BODY)
     assert server.request("GET", "/reservations").body == before
 
 
-def test_a_body_without_an_end(server: Serving) -> None:
+def test_endless_chunked_body_is_rejected(server: ServerProcess) -> None:
     before = server.request("GET", "/reservations").body
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=10)) as connection:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=30)) as connection:
         connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         chunk = b"%x\r\n%s\r\n" % (16_384, b" " * 16_384)
-        sent, answer = 0, b"HTTP/1.1 413 "
-        # Who goes on sending may see the connection reset before the answer.
+        sent, response = 0, b"HTTP/1.1 413 "
+        # A client that keeps sending may get a connection reset before it reads the response.
         with suppress(ConnectionError):
             while sent < 50_000_000 and not select([connection], [], [], 0)[0]:
                 sent += connection.send(chunk)
-            answer = connection.recv(65536)
+            response = connection.recv(65536)
         assert sent < 50_000_000
-        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert response.startswith(b"HTTP/1.1 413 ")
     assert server.request("GET", "/reservations").body == before
 
 
-def test_an_old_client_posts(server: Serving) -> None:
+def test_http_1_0_post_needs_a_content_length(server: ServerProcess) -> None:
     head = b"POST /reservations HTTP/1.0\r\nContent-Type: application/json\r\n"
-    answer = raw(server, head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
-    assert b" 201 Created\r\n" in answer
+    response = raw(server, head + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+    assert b" 201 Created\r\n" in response
     assert b" 400 Bad Request\r\n" in raw(server, head + b"\r\n" + BODY)
 
 
-def test_a_header_cannot_say_where_the_application_is(server: Serving) -> None:
+def test_script_name_header_does_not_change_routing(server: ServerProcess) -> None:
     head = b"GET /reservations HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /x\r\n"
-    answer = raw(server, head + b"Connection: close\r\n\r\n")
-    assert answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))
+    response = raw(server, head + b"Connection: close\r\n\r\n")
+    assert response.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))

@@ -1,28 +1,43 @@
-"""Requests to /api/v1, whose refusals have a form of their own."""
+"""Request bodies and checks for /api/v1, whose errors have their own format."""
 
 from typing import Any
 
+import pytest
+
 EVENTS = "/api/v1/events"
 BOOKINGS = "/api/v1/bookings"
-BAD_NUMBERS = ["0", "-1", "x", "", "1.0", "1e1", " 1", "+1", "10" * 10, "9" * 5000, "\u0661", "%00"]
-"""Parameters that are no number from 1 on."""
+INVALID_NUMBERS: list[Any] = [
+    "0",
+    "-1",
+    "x",
+    "",
+    "1.0",
+    "1e1",
+    " 1",
+    "+1",
+    "10" * 10,
+    pytest.param("9" * 5000, id="5000-digits"),
+    "\u0661",
+    "%00",
+]
+"""Query parameters that are not positive integers."""
 
 
 def booking(*items: tuple[object, Any], email: Any = "user@example.com") -> dict[str, Any]:
-    """Return the body that books these items, each an event's id and a quantity."""
+    """Return a request body that books these items, each an event id and a quantity."""
     return {
         "customerEmail": email,
         "items": [{"eventId": event, "quantity": quantity} for event, quantity in items],
     }
 
 
-def assert_invalid(answer: Any, *faults: tuple[str, str]) -> None:
-    """The answer is 400 and names these faults, each a path and a message."""
-    assert (answer.status_code, answer.json()) == (
+def assert_invalid(response: Any, *errors: tuple[str, str]) -> None:
+    """Check that the response is 400 with these errors, each a path and a message."""
+    assert (response.status_code, response.json()) == (
         400,
         {
             "error": "ValidationError",
-            "message": faults[0][1],
-            "details": [{"path": path, "message": message} for path, message in faults],
+            "message": errors[0][1],
+            "details": [{"path": path, "message": message} for path, message in errors],
         },
     )

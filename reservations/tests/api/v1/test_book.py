@@ -15,13 +15,13 @@ from reservations.tests.factories import EventFactory, expire_hold, hold, reserv
 pytestmark = pytest.mark.django_db
 
 
-def test_all_is_booked_in_the_order_of_the_request(client: APIClient, slash: str) -> None:
+def test_all_items_are_booked_in_request_order(client: APIClient, slash: str) -> None:
     first, second, third = EventFactory.create_batch(3)
     items = [(third.slug, 1), (first.slug, 3), (second.slug, 2)]
-    answer = post(client, BOOKINGS + slash, booking(*items))
+    response = post(client, BOOKINGS + slash, booking(*items))
     stored = Booking.objects.get()
     assert UUID(str(stored.pk)).version == 7
-    assert (answer.status_code, answer.json()) == (
+    assert (response.status_code, response.json()) == (
         201,
         {
             "data": {
@@ -37,33 +37,31 @@ def test_all_is_booked_in_the_order_of_the_request(client: APIClient, slash: str
             }
         },
     )
-    assert answer["Location"] == f"{BOOKINGS}/{stored.pk}"
-    assert client.get(answer["Location"]).json() == answer.json()
+    assert response["Location"] == f"{BOOKINGS}/{stored.pk}"
+    assert client.get(response["Location"]).json() == response.json()
     assert_inventory(first, available=7, version=1, reservations=1)
     assert_inventory(second, available=8, version=1, reservations=1)
     assert_inventory(third, available=9, version=1, reservations=1)
 
 
-def test_twenty_items(client: APIClient) -> None:
+def test_booking_of_20_items_is_accepted(client: APIClient) -> None:
     events = EventFactory.create_batch(20)
-    answer = post(client, BOOKINGS, booking(*((event.slug, 1) for event in reversed(events))))
-    assert answer.status_code == 201
-    shown = [item["eventId"] for item in answer.json()["data"]["items"]]
+    response = post(client, BOOKINGS, booking(*((event.slug, 1) for event in reversed(events))))
+    assert response.status_code == 201
+    shown = [item["eventId"] for item in response.json()["data"]["items"]]
     assert shown == [event.slug for event in reversed(events)]
 
 
-def test_a_refusal_names_every_short_item_and_sells_nothing(
-    event: Event, client: APIClient
-) -> None:
+def test_refusal_lists_all_short_items_and_sells_nothing(event: Event, client: APIClient) -> None:
     first, second = EventFactory.create_batch(2)
     reserve(first, seats=9)
     reserve(second, seats=10)
-    answer = post(client, BOOKINGS, booking((second.slug, 1), (event.slug, 2), (first.slug, 3)))
+    response = post(client, BOOKINGS, booking((second.slug, 1), (event.slug, 2), (first.slug, 3)))
     short = [
         {"eventId": second.slug, "requested": 1, "available": 0},
         {"eventId": first.slug, "requested": 3, "available": 1},
     ]
-    assert (answer.status_code, answer.json()) == (
+    assert (response.status_code, response.json()) == (
         409,
         {
             "error": "InsufficientSeats",
@@ -76,7 +74,7 @@ def test_a_refusal_names_every_short_item_and_sells_nothing(
     assert not Booking.objects.exists()
 
 
-def test_a_refusal_still_releases_expired_holds(event: Event, client: APIClient) -> None:
+def test_refused_booking_still_releases_expired_holds(event: Event, client: APIClient) -> None:
     full = EventFactory.create(total_seats=1)
     reserve(full)
     expire_hold(hold(event, seats=10))
@@ -84,20 +82,24 @@ def test_a_refusal_still_releases_expired_holds(event: Event, client: APIClient)
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
-def test_the_first_unknown_event(event: Event, client: APIClient) -> None:
-    answer = post(client, BOOKINGS, booking((event.slug, 1), ("nope", 1), ("none", 1)))
-    assert (answer.status_code, answer.json()) == (
+def test_first_unknown_event_is_reported(event: Event, client: APIClient) -> None:
+    response = post(client, BOOKINGS, booking((event.slug, 1), ("nope", 1), ("none", 1)))
+    assert (response.status_code, response.json()) == (
         404,
         {"error": "EventNotFound", "message": "Event not found", "eventId": "nope"},
     )
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-@pytest.mark.parametrize("unknown", ["", "\x00", "\ud800", "\u00e4", "x" * 50_000])
-def test_slugs_that_no_event_can_have(event: Event, client: APIClient, unknown: str) -> None:
-    answer = post(client, BOOKINGS, booking((unknown, 1)))
+@pytest.mark.parametrize(
+    "unknown",
+    ["", "\x00", "\ud800", "\u00e4", "x" * 50_000],
+    ids=["empty", "nul", "surrogate", "umlaut", "50000-characters"],
+)
+def test_invalid_slug_is_answered_with_404(event: Event, client: APIClient, unknown: str) -> None:
+    response = post(client, BOOKINGS, booking((unknown, 1)))
     shown = unknown.encode("utf-8", "replace").decode()
-    assert (answer.status_code, answer.json()["eventId"]) == (404, shown)
+    assert (response.status_code, response.json()["eventId"]) == (404, shown)
 
 
 AT_LEAST = "quantity must be at least 1"
@@ -110,9 +112,9 @@ INTEGER = "quantity must be an integer"
     [
         (0, AT_LEAST),
         (-1, AT_LEAST),
-        (-(10**400), AT_LEAST),
+        pytest.param(-(10**400), AT_LEAST, id="negative-400-digits"),
         (4, AT_MOST),
-        (10**400, AT_MOST),
+        pytest.param(10**400, AT_MOST, id="400-digits"),
         ("1", INTEGER),
         (1.0, INTEGER),
         (1.5, INTEGER),
@@ -121,9 +123,11 @@ INTEGER = "quantity must be an integer"
         ([], INTEGER),
     ],
 )
-def test_quantity(event: Event, client: APIClient, quantity: Any, message: str) -> None:
-    answer = post(client, BOOKINGS, booking((event.slug, 1), ("x", quantity)))
-    assert_invalid(answer, ("items.1.quantity", message))
+def test_invalid_quantity_is_rejected(
+    event: Event, client: APIClient, quantity: Any, message: str
+) -> None:
+    response = post(client, BOOKINGS, booking((event.slug, 1), ("x", quantity)))
+    assert_invalid(response, ("items.1.quantity", message))
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
@@ -146,7 +150,7 @@ EMAIL = "must be a valid email"
         "a\x00@b.example",
         "\ud800@b.example",
         "a@\ud800.example",
-        "a" * 250 + "@b.example",
+        pytest.param("a" * 250 + "@b.example", id="too-long"),
         5,
         True,
         None,
@@ -154,7 +158,7 @@ EMAIL = "must be a valid email"
         {},
     ],
 )
-def test_email(event: Event, client: APIClient, email: Any) -> None:
+def test_invalid_email_is_rejected(event: Event, client: APIClient, email: Any) -> None:
     assert_invalid(
         post(client, BOOKINGS, booking((event.slug, 1), email=email)), ("customerEmail", EMAIL)
     )
@@ -162,7 +166,7 @@ def test_email(event: Event, client: APIClient, email: Any) -> None:
 
 
 @pytest.mark.parametrize("email", [" user@example.com\n", "User.Name+x@Sub.Example.com", "a@b.co"])
-def test_good_email(event: Event, client: APIClient, email: str) -> None:
+def test_valid_email_is_stored_trimmed(event: Event, client: APIClient, email: str) -> None:
     assert post(client, BOOKINGS, booking((event.slug, 1), email=email)).status_code == 201
     assert Booking.objects.get().customer_email == email.strip()
 
@@ -171,7 +175,7 @@ ONE = "at least one booking item is required"
 
 
 @pytest.mark.parametrize(
-    ("items", "fault"),
+    ("items", "error"),
     [
         ([], ("items", ONE)),
         (None, ("items", ONE)),
@@ -189,22 +193,38 @@ ONE = "at least one booking item is required"
             ("items", "maximum 20 items per booking"),
         ),
     ],
+    ids=[
+        "empty",
+        "null",
+        "object",
+        "string",
+        "item-number",
+        "item-null",
+        "item-array",
+        "event-number",
+        "event-missing",
+        "event-null",
+        "quantity-missing",
+        "too-many",
+    ],
 )
-def test_items(event: Event, client: APIClient, items: Any, fault: tuple[str, str]) -> None:
-    assert_invalid(post(client, BOOKINGS, {"customerEmail": "a@b.example", "items": items}), fault)
+def test_invalid_items_are_rejected(
+    event: Event, client: APIClient, items: Any, error: tuple[str, str]
+) -> None:
+    assert_invalid(post(client, BOOKINGS, {"customerEmail": "a@b.example", "items": items}), error)
 
 
-def test_every_fault_at_once(event: Event, client: APIClient) -> None:
+def test_all_errors_are_reported_together(event: Event, client: APIClient) -> None:
     items = [
         {"eventId": event.slug, "quantity": 0},
         7,
         {"eventId": event.slug, "quantity": 9},
         {"eventId": 1, "quantity": "1"},
     ]
-    answer = post(client, BOOKINGS, {"customerEmail": "x", "items": items})
+    response = post(client, BOOKINGS, {"customerEmail": "x", "items": items})
     duplicate = "duplicate eventId in the same transaction is not allowed"
     assert_invalid(
-        answer,
+        response,
         ("customerEmail", EMAIL),
         ("items.0.quantity", AT_LEAST),
         ("items.1", "item must be an object"),
@@ -216,19 +236,19 @@ def test_every_fault_at_once(event: Event, client: APIClient) -> None:
     assert_invalid(post(client, BOOKINGS, {}), ("customerEmail", EMAIL), ("items", ONE))
 
 
-def test_faults_of_too_many_items(event: Event, client: APIClient) -> None:
-    answer = post(client, BOOKINGS, booking(*[("x", 1)] * 20, ("x", 9)))
+def test_all_errors_of_too_many_items_are_reported(event: Event, client: APIClient) -> None:
+    response = post(client, BOOKINGS, booking(*[("x", 1)] * 20, ("x", 9)))
     assert_invalid(
-        answer,
+        response,
         ("items.20.quantity", AT_MOST),
         ("items", "maximum 20 items per booking"),
         ("items", "duplicate eventId in the same transaction is not allowed"),
     )
 
 
-def test_an_event_twice(event: Event, client: APIClient) -> None:
-    answer = post(client, BOOKINGS, booking((event.slug, 1), (event.slug, 1)))
-    assert_invalid(answer, ("items", "duplicate eventId in the same transaction is not allowed"))
+def test_duplicate_event_is_rejected(event: Event, client: APIClient) -> None:
+    response = post(client, BOOKINGS, booking((event.slug, 1), (event.slug, 1)))
+    assert_invalid(response, ("items", "duplicate eventId in the same transaction is not allowed"))
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
@@ -244,29 +264,30 @@ def test_an_event_twice(event: Event, client: APIClient) -> None:
         (b'"x"', "Request body must be a JSON object"),
         (b"[" * 20_000, "Request body must be valid JSON in UTF-8"),
     ],
+    ids=["empty", "space", "open-brace", "not-utf8", "array", "null", "string", "deep"],
 )
-def test_bodies_that_are_no_object(
+def test_body_must_be_a_json_object(
     event: Event, client: APIClient, raw: bytes, message: str
 ) -> None:
     assert_invalid(post(client, BOOKINGS, raw), ("", message))
 
 
-def test_no_body_at_all(event: Event, client: APIClient) -> None:
+def test_missing_body_is_rejected(event: Event, client: APIClient) -> None:
     assert_invalid(post(client, BOOKINGS), ("", "Request body must be a JSON object"))
 
 
-def test_bodies_of_another_kind(event: Event, client: APIClient) -> None:
-    answer = post(client, BOOKINGS, b"x" * 70_000)
-    assert (answer.status_code, answer.json()["error"]) == (413, "PayloadTooLarge")
-    answer = post(client, BOOKINGS, b"x", content_type="text/plain")
-    assert (answer.status_code, answer.json()["error"]) == (415, "UnsupportedMediaType")
+def test_large_or_non_json_body_is_rejected(event: Event, client: APIClient) -> None:
+    response = post(client, BOOKINGS, b"x" * 70_000)
+    assert (response.status_code, response.json()["error"]) == (413, "PayloadTooLarge")
+    response = post(client, BOOKINGS, b"x", content_type="text/plain")
+    assert (response.status_code, response.json()["error"]) == (415, "UnsupportedMediaType")
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_other_methods(event: Event, client: APIClient, method: str) -> None:
-    answer = getattr(client, method)(BOOKINGS)
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
-    assert answer.json() == {
+def test_other_methods_are_not_allowed(event: Event, client: APIClient, method: str) -> None:
+    response = getattr(client, method)(BOOKINGS)
+    assert (response.status_code, response["Allow"]) == (405, "GET, POST, HEAD, OPTIONS")
+    assert response.json() == {
         "error": "MethodNotAllowed",
         "message": f'Method "{method.upper()}" not allowed.',
     }

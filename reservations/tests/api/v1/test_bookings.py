@@ -1,7 +1,6 @@
-"""GET /api/v1/bookings, and GET and cancel one."""
+"""GET /api/v1/bookings, GET /api/v1/bookings/{id} and POST .../{id}/cancel."""
 
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -12,10 +11,10 @@ from reservations.errors import Busy
 from reservations.ledger import submit
 from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Event
-from reservations.tests.api.client import BAD_IDS, post
-from reservations.tests.api.v1.client import BAD_NUMBERS, BOOKINGS, assert_invalid
+from reservations.tests.api.client import INVALID_IDS, post
+from reservations.tests.api.v1.client import BOOKINGS, INVALID_NUMBERS, assert_invalid
 from reservations.tests.assertions import assert_inventory
-from reservations.tests.database import locked, setting
+from reservations.tests.database import locked, session_setting
 from reservations.tests.factories import EventFactory, book, hold
 
 pytestmark = pytest.mark.django_db
@@ -24,25 +23,25 @@ NOT_FOUND = {"error": "BookingNotFound", "message": "Booking not found"}
 
 
 def listed(client: APIClient, **query: Any) -> list[str]:
-    answer = client.get(BOOKINGS, query)
-    assert answer.status_code == 200, answer.content
-    assert answer.json()["pagination"]["total"] == len(answer.json()["data"])
-    return [each["id"] for each in answer.json()["data"]]
+    response = client.get(BOOKINGS, query)
+    assert response.status_code == 200, response.content
+    assert response.json()["pagination"]["total"] == len(response.json()["data"])
+    return [each["id"] for each in response.json()["data"]]
 
 
-def test_newest_first(event: Event, client: APIClient, slash: str) -> None:
+def test_bookings_are_listed_newest_first(event: Event, client: APIClient, slash: str) -> None:
     other = EventFactory.create()
     first, second = book((event, 1)), book((other, 2), (event, 1), email="b@example.com")
-    answer = client.get(BOOKINGS + slash)
+    response = client.get(BOOKINGS + slash)
     shown = [client.get(f"{BOOKINGS}/{each}").json()["data"] for each in (second, first)]
-    assert (answer.status_code, answer.json()) == (
+    assert (response.status_code, response.json()) == (
         200,
         {"data": shown, "pagination": {"page": 1, "limit": 20, "total": 2, "totalPages": 1}},
     )
     assert [item["eventId"] for item in shown[0]["items"]] == [other.slug, event.slug]
 
 
-def test_filters(event: Event, client: APIClient) -> None:
+def test_list_can_be_filtered_by_email_status_and_event(event: Event, client: APIClient) -> None:
     other = EventFactory.create()
     a = str(book((event, 1), email="A@example.com"))
     b = str(book((other, 1), (event, 1), email="b@example.com"))
@@ -61,35 +60,35 @@ def test_filters(event: Event, client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("status", ["confirmed", "", "x", "CONFIRMED,CANCELLED", "\x00"])
-def test_unknown_status(event: Event, client: APIClient, status: str) -> None:
-    answer = client.get(BOOKINGS, {"status": status})
-    assert_invalid(answer, ("status", "must be one of CONFIRMED, CANCELLED"))
+def test_unknown_status_is_rejected(event: Event, client: APIClient, status: str) -> None:
+    response = client.get(BOOKINGS, {"status": status})
+    assert_invalid(response, ("status", "must be one of CONFIRMED, CANCELLED"))
 
 
 @pytest.mark.parametrize("email", ["", "x", "a@b", "\x00"])
-def test_bad_email(event: Event, client: APIClient, email: str) -> None:
-    answer = client.get(BOOKINGS, {"email": email})
-    assert_invalid(answer, ("email", "must be a valid email"))
+def test_invalid_email_is_rejected(event: Event, client: APIClient, email: str) -> None:
+    response = client.get(BOOKINGS, {"email": email})
+    assert_invalid(response, ("email", "must be a valid email"))
 
 
-@pytest.mark.parametrize("bad", BAD_NUMBERS)
-def test_every_fault_at_once(event: Event, client: APIClient, bad: str) -> None:
-    answer = client.get(BOOKINGS, {"page": bad, "limit": "x", "email": "x", "status": "x"})
-    assert answer.status_code == 400
-    paths = [fault["path"] for fault in answer.json()["details"]]
+@pytest.mark.parametrize("invalid", INVALID_NUMBERS)
+def test_all_errors_are_reported_together(event: Event, client: APIClient, invalid: str) -> None:
+    response = client.get(BOOKINGS, {"page": invalid, "limit": "x", "email": "x", "status": "x"})
+    assert response.status_code == 400
+    paths = [error["path"] for error in response.json()["details"]]
     assert paths == ["page", "limit", "email", "status"]
 
 
-def test_pages(event: Event, client: APIClient) -> None:
+def test_list_is_paginated(event: Event, client: APIClient) -> None:
     made = [str(book((event, 1))) for _ in range(3)][::-1]
-    answer = client.get(BOOKINGS, {"page": 2, "limit": 2}).json()
-    assert [each["id"] for each in answer["data"]] == made[2:]
-    assert answer["pagination"] == {"page": 2, "limit": 2, "total": 3, "totalPages": 2}
+    response = client.get(BOOKINGS, {"page": 2, "limit": 2}).json()
+    assert [each["id"] for each in response["data"]] == made[2:]
+    assert response["pagination"] == {"page": 2, "limit": 2, "total": 3, "totalPages": 2}
     past = client.get(BOOKINGS, {"page": 3, "limit": 2}).json()
     assert (past["data"], past["pagination"]["totalPages"]) == ([], 2)
 
 
-def test_no_bookings(event: Event, client: APIClient) -> None:
+def test_empty_list_has_no_pages(event: Event, client: APIClient) -> None:
     assert client.get(BOOKINGS).json() == {
         "data": [],
         "pagination": {"page": 1, "limit": 20, "total": 0, "totalPages": 0},
@@ -97,7 +96,7 @@ def test_no_bookings(event: Event, client: APIClient) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_queries(client: APIClient, number: int) -> None:
+def test_number_of_queries_does_not_grow_with_bookings(client: APIClient, number: int) -> None:
     events = EventFactory.create_batch(number)
     bookings = [book(*((event, 1) for event in events)) for _ in range(number)]
     with CaptureQueriesContext(connection) as queries:
@@ -108,28 +107,34 @@ def test_queries(client: APIClient, number: int) -> None:
     assert len(queries) == 2
 
 
-@pytest.mark.parametrize("unknown", [*BAD_IDS, str(uuid4())])
-@pytest.mark.parametrize(("method", "rest"), [("get", ""), ("post", "/cancel")])
-def test_unknown(event: Event, client: APIClient, unknown: str, method: str, rest: str) -> None:
-    answer = client.generic(method.upper(), f"{BOOKINGS}/{unknown}{rest}")
-    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+@pytest.mark.parametrize("unknown", [*INVALID_IDS, "01a1fe49-bd0f-71b7-80a6-fc318d83eb81"])
+@pytest.mark.parametrize(
+    ("method", "rest"), [("get", ""), ("post", "/cancel")], ids=["get", "cancel"]
+)
+def test_unknown_id_is_answered_with_404(
+    event: Event, client: APIClient, unknown: str, method: str, rest: str
+) -> None:
+    response = client.generic(method.upper(), f"{BOOKINGS}/{unknown}{rest}")
+    assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
 
-def test_a_reservation_is_no_booking(event: Event, client: APIClient) -> None:
-    answer = post(client, f"{BOOKINGS}/{hold(event)}/cancel")
-    assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
+def test_reservation_cannot_be_cancelled_as_a_booking(event: Event, client: APIClient) -> None:
+    response = post(client, f"{BOOKINGS}/{hold(event)}/cancel")
+    assert (response.status_code, response.json()) == (404, NOT_FOUND)
 
 
-def test_cancel(event: Event, client: APIClient, slash: str) -> None:
+def test_cancel_succeeds_once_and_returns_all_seats(
+    event: Event, client: APIClient, slash: str
+) -> None:
     other = EventFactory.create()
     booking = book((other, 2), (event, 3))
     before = client.get(f"{BOOKINGS}/{booking}").json()["data"]
-    answer = post(client, f"{BOOKINGS}/{booking}/cancel{slash}")
-    assert (answer.status_code, answer.json()) == (
+    response = post(client, f"{BOOKINGS}/{booking}/cancel{slash}")
+    assert (response.status_code, response.json()) == (
         200,
         {"data": before | {"status": "CANCELLED"}},
     )
-    assert client.get(f"{BOOKINGS}/{booking}").json() == answer.json()
+    assert client.get(f"{BOOKINGS}/{booking}").json() == response.json()
     assert_inventory(event, available=10, version=2, reservations=0)
     assert_inventory(other, available=10, version=2, reservations=0)
     again = post(client, f"{BOOKINGS}/{booking}/cancel{slash}")
@@ -141,26 +146,29 @@ def test_cancel(event: Event, client: APIClient, slash: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_other_methods(event: Event, client: APIClient, method: str) -> None:
-    answer = getattr(client, method)(f"{BOOKINGS}/{book((event, 1))}/cancel")
-    assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
+def test_other_methods_are_not_allowed(event: Event, client: APIClient, method: str) -> None:
+    response = getattr(client, method)(f"{BOOKINGS}/{book((event, 1))}/cancel")
+    assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_busy(event: Event, client: APIClient) -> None:
+def test_lock_timeout_is_answered_with_503_busy(event: Event, client: APIClient) -> None:
     booking = book((event, 1))
-    with locked(event), setting("lock_timeout", "100ms"):
-        answer = post(client, f"{BOOKINGS}/{booking}/cancel")
-    assert (answer.status_code, answer["Retry-After"], answer.json()) == (
+    with locked(event), session_setting("lock_timeout", "100ms"):
+        response = post(client, f"{BOOKINGS}/{booking}/cancel")
+    assert (response.status_code, response["Retry-After"], response.json()) == (
         503,
         "1",
         {"error": "Busy", "message": "Server is too busy, please try again"},
     )
-    with locked(event), setting("lock_timeout", "100ms"), pytest.raises(Busy):
+    with locked(event), session_setting("lock_timeout", "100ms"), pytest.raises(Busy):
         submit(CancelBooking(booking_id=booking, actor="test"))
     assert Booking.objects.get().status == "confirmed"
 
 
-def test_an_unknown_route_is_the_same_everywhere(client: APIClient, db: None) -> None:
-    answer = client.get("/api/v1/none")
-    assert (answer.status_code, answer.json()) == (404, {"error": "Not found", "code": "not_found"})
+def test_unknown_route_has_the_common_error_format(client: APIClient, db: None) -> None:
+    response = client.get("/api/v1/none")
+    assert (response.status_code, response.json()) == (
+        404,
+        {"error": "Not found", "code": "not_found"},
+    )

@@ -13,16 +13,16 @@ from rest_framework.test import APIClient
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds
 from reservations.models import Change, Event
-from reservations.tests.api.v1.client import BAD_NUMBERS, EVENTS, assert_invalid
-from reservations.tests.database import in_a_thread
+from reservations.tests.api.v1.client import EVENTS, INVALID_NUMBERS, assert_invalid
+from reservations.tests.database import run_and_disconnect
 from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 pytestmark = pytest.mark.django_db
 
 
-def test_one(event: Event, client: APIClient, slash: str) -> None:
-    answer = client.get(f"{EVENTS}/{event.slug}{slash}")
-    assert (answer.status_code, answer.json()) == (
+def test_event_is_shown_with_its_counters(event: Event, client: APIClient, slash: str) -> None:
+    response = client.get(f"{EVENTS}/{event.slug}{slash}")
+    assert (response.status_code, response.json()) == (
         200,
         {
             "data": {
@@ -38,17 +38,23 @@ def test_one(event: Event, client: APIClient, slash: str) -> None:
     )
 
 
-def test_one_with_a_date_and_a_venue(client: APIClient) -> None:
+def test_event_is_shown_with_date_and_venue(client: APIClient) -> None:
     event = EventFactory.create(venue="Hall", starts_at=datetime(2027, 3, 1, 18, 30, tzinfo=UTC))
     shown = client.get(f"{EVENTS}/{event.slug}").json()["data"]
     assert (shown["date"], shown["venue"]) == ("2027-03-01T18:30:00Z", "Hall")
 
 
-@pytest.mark.parametrize("unknown", ["none", "a b", "\x00", "\u00e4", "x" * 5000])
-@pytest.mark.parametrize("rest", ["", "/changes"])
-def test_unknown(event: Event, client: APIClient, unknown: str, rest: str) -> None:
-    answer = client.get(f"{EVENTS}/{unknown}{rest}")
-    assert (answer.status_code, answer.json()) == (
+@pytest.mark.parametrize(
+    "unknown",
+    ["none", "a b", "\x00", "\u00e4", "x" * 5000],
+    ids=["unknown", "space", "nul", "umlaut", "5000-characters"],
+)
+@pytest.mark.parametrize("rest", ["", "/changes"], ids=["event", "changes"])
+def test_unknown_event_is_answered_with_404(
+    event: Event, client: APIClient, unknown: str, rest: str
+) -> None:
+    response = client.get(f"{EVENTS}/{unknown}{rest}")
+    assert (response.status_code, response.json()) == (
         404,
         {"error": "EventNotFound", "message": "Event not found", "eventId": unknown},
     )
@@ -56,10 +62,12 @@ def test_unknown(event: Event, client: APIClient, unknown: str, rest: str) -> No
 
 @pytest.mark.parametrize("path", ["", "/x", "/x/changes"])
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_other_methods(event: Event, client: APIClient, path: str, method: str) -> None:
-    answer = getattr(client, method)(EVENTS + path)
-    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD, OPTIONS")
-    assert answer.json()["error"] == "MethodNotAllowed"
+def test_other_methods_are_not_allowed(
+    event: Event, client: APIClient, path: str, method: str
+) -> None:
+    response = getattr(client, method)(EVENTS + path)
+    assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert response.json()["error"] == "MethodNotAllowed"
 
 
 def dated(day: int | None, slug: str) -> Event:
@@ -67,7 +75,7 @@ def dated(day: int | None, slug: str) -> Event:
     return EventFactory.create(slug=slug, starts_at=starts_at)
 
 
-def test_by_date_then_id_and_those_without_a_date_last(event: Event, client: APIClient) -> None:
+def test_events_are_listed_by_date_then_id_undated_last(event: Event, client: APIClient) -> None:
     for day, slug in ((9, "d"), (2, "c"), (None, "a"), (2, "b")):
         dated(day, slug)
     shown = client.get(EVENTS).json()
@@ -75,7 +83,7 @@ def test_by_date_then_id_and_those_without_a_date_last(event: Event, client: API
     assert shown["pagination"] == {"page": 1, "limit": 20, "total": 5, "totalPages": 1}
 
 
-def test_pages(event: Event, client: APIClient, slash: str) -> None:
+def test_list_is_paginated(event: Event, client: APIClient, slash: str) -> None:
     for number in range(1, 5):
         dated(number, f"e{number}")
 
@@ -94,20 +102,24 @@ def test_pages(event: Event, client: APIClient, slash: str) -> None:
     assert len(page(1, 100)[0]) == 5
 
 
-@pytest.mark.parametrize("bad", BAD_NUMBERS)
-@pytest.mark.parametrize(("name", "most"), [("page", 10**9), ("limit", 100)])
-def test_bad_pages(event: Event, client: APIClient, name: str, most: int, bad: str) -> None:
-    query = f"{name}={bad}" if bad.startswith("%") else None
-    answer = client.get(f"{EVENTS}?{query}") if query else client.get(EVENTS, {name: bad})
-    assert_invalid(answer, (name, f"must be an integer from 1 to {most}"))
+@pytest.mark.parametrize("invalid", INVALID_NUMBERS)
+@pytest.mark.parametrize(
+    ("name", "maximum"), [("page", 10**9), ("limit", 100)], ids=["page", "limit"]
+)
+def test_invalid_page_or_limit_is_rejected(
+    event: Event, client: APIClient, name: str, maximum: int, invalid: str
+) -> None:
+    query = f"{name}={invalid}" if invalid.startswith("%") else None
+    response = client.get(f"{EVENTS}?{query}") if query else client.get(EVENTS, {name: invalid})
+    assert_invalid(response, (name, f"must be an integer from 1 to {maximum}"))
 
 
-def test_the_limit_is_at_most_100(event: Event, client: APIClient) -> None:
+def test_limit_above_100_is_rejected(event: Event, client: APIClient) -> None:
     assert client.get(EVENTS, {"limit": 101}).status_code == 400
 
 
 @pytest.mark.parametrize("events", [1, 3])
-def test_queries(client: APIClient, events: int) -> None:
+def test_number_of_queries_does_not_grow_with_events(client: APIClient, events: int) -> None:
     for each in EventFactory.create_batch(events):
         reserve(each)
     with CaptureQueriesContext(connection) as queries:
@@ -119,12 +131,12 @@ def test_queries(client: APIClient, events: int) -> None:
 
 
 def changes(client: APIClient, event: Event, **query: Any) -> Any:
-    answer = client.get(f"{EVENTS}/{event.slug}/changes", query)
-    assert answer.status_code == 200
-    return answer.json()
+    response = client.get(f"{EVENTS}/{event.slug}/changes", query)
+    assert response.status_code == 200
+    return response.json()
 
 
-def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
+def test_changes_show_the_history_in_order(event: Event, client: APIClient, slash: str) -> None:
     bought, held, expired = reserve(event, seats=4), hold(event, seats=2), hold(event, seats=1)
     submit(Confirm(reservation_id=held, actor="test"))
     expire_hold(expired)
@@ -134,12 +146,12 @@ def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
     booked = book((event, 3))
     submit(CancelBooking(booking_id=booked, actor="test"))
     item = str(event.reservations.get(booking=booked).pk)
-    answer = client.get(f"{EVENTS}/{event.slug}/changes{slash}")
-    shown = answer.json()
+    response = client.get(f"{EVENTS}/{event.slug}/changes{slash}")
+    shown = response.json()
     times = [each.pop("at") for each in shown["data"]]
     assert times == sorted(times)
     assert times[0].endswith("Z")
-    assert (answer.status_code, shown["next"]) == (200, 10)
+    assert (response.status_code, shown["next"]) == (200, 10)
     assert [tuple(each.values()) for each in shown["data"]] == [
         (1, "confirmed", -4, 6, str(bought)),
         (2, "held", -2, 4, str(held)),
@@ -161,7 +173,7 @@ def test_what_happened(event: Event, client: APIClient, slash: str) -> None:
     ]
 
 
-def test_nobody_is_named(event: Event, client: APIClient) -> None:
+def test_changes_show_no_customer_or_actor(event: Event, client: APIClient) -> None:
     book((event, 1))
     [change] = changes(client, event)["data"]
     assert set(change) == {"version", "kind", "seats", "availableSeats", "reservationId", "at"}
@@ -178,15 +190,19 @@ def test_changes_are_read_in_pages(event: Event, client: APIClient) -> None:
     assert changes(client, event, after=2**63 - 1) == {"data": [], "next": 2**63 - 1}
 
 
-@pytest.mark.parametrize("bad", [bad for bad in BAD_NUMBERS if bad != "0"])
-def test_bad_after(event: Event, client: APIClient, bad: str) -> None:
+@pytest.mark.parametrize("invalid", [each for each in INVALID_NUMBERS if each != "0"])
+def test_invalid_after_is_rejected(event: Event, client: APIClient, invalid: str) -> None:
     path = f"{EVENTS}/{event.slug}/changes"
-    answer = client.get(f"{path}?after={bad}") if "%" in bad else client.get(path, {"after": bad})
-    assert_invalid(answer, ("after", "must be an integer from 0 to 9223372036854775807"))
+    response = (
+        client.get(f"{path}?after={invalid}")
+        if "%" in invalid
+        else client.get(path, {"after": invalid})
+    )
+    assert_invalid(response, ("after", "must be an integer from 0 to 9223372036854775807"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_of_changes_misses_none(event: Event, client: APIClient) -> None:
+def test_reader_misses_no_change_during_sales(event: Event, client: APIClient) -> None:
     Event.objects.update(total_seats=1000, available_seats=1000)
     seen: list[int] = []
 
@@ -195,7 +211,7 @@ def test_a_reader_of_changes_misses_none(event: Event, client: APIClient) -> Non
             reserve(event)
 
     with ThreadPoolExecutor(4) as pool:
-        buyers = [pool.submit(in_a_thread, partial(buy)) for _ in range(4)]
+        buyers = [pool.submit(run_and_disconnect, partial(buy)) for _ in range(4)]
         while len(seen) < 60:
             after = seen[-1] if seen else 0
             seen += [each["version"] for each in changes(client, event, after=after)["data"]]

@@ -1,4 +1,4 @@
-"""The database of the benchmark: its server, the events on sale, and whether the books are true."""
+"""The benchmark's database: its server, its events, and checks of the inventory."""
 
 import json
 import secrets
@@ -14,18 +14,18 @@ import psycopg
 from serving import ROOT, Cluster, environment
 
 SEATS = 2_000_000_000
-# pgbench's, and the pools of two servers.
+# Enough for pgbench and the connection pools of two servers.
 MAX_CONNECTIONS = 400
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
-OPEN = """
+INSERT_EVENT = """
 INSERT INTO reservations_event
     (slug, name, total_seats, available_seats, held_seats, reservation_count, version)
 VALUES (%(slug)s, %(slug)s, %(seats)s, %(seats)s, 0, 0, 0)
 """
-# One seat each, ten milliseconds apart until now. The ids are UUIDv7 of these times, as the
-# application makes them.
-FILL = """
+# Reservations of one seat, 10 ms apart, the last one now. The ids are UUIDv7s of these times, like
+# those that the application generates.
+FILL_EVENT = """
 CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS
 SELECT i, at, (time || '7' || substr(md5('r' || i), 1, 3) || '8' || substr(md5('r' || i), 4, 15))
            ::uuid AS reservation,
@@ -35,7 +35,7 @@ FROM generate_series(1, %(rows)s) i,
      LATERAL (SELECT now() - (%(rows)s - i) * interval '10 ms' AS at) moment,
      LATERAL (SELECT lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') AS time) hex;
 INSERT INTO reservations_reservation (id, event_id, partner, seats, status, created_at)
-SELECT reservation, event.id, 'drop', 1, 'confirmed', at
+SELECT reservation, event.id, 'benchmark', 1, 'confirmed', at
 FROM numbered, reservations_event AS event WHERE slug = %(slug)s ORDER BY i;
 INSERT INTO reservations_change
     (id, event_id, version, kind, seats, available_seats, reservation_id, actor, at)
@@ -52,16 +52,16 @@ FROM reservations_event AS event JOIN (
     WHERE status IN ('confirmed', 'held') GROUP BY event_id
 ) AS sold ON event_id = event.id
 """
-BUSY = """
+ACTIVE_CONNECTIONS = """
 SELECT count(*) FROM pg_stat_activity
 WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_backend_pid()
 """
-# Between two requests of a backlog, nobody is busy for a moment.
-CALM_LOOKS, SETTLE_SECONDS = 5, 20
+# Several checks, because all connections are briefly idle between two requests of a backlog.
+IDLE_CHECKS, IDLE_TIMEOUT = 5, 20
 
 
-def production() -> dict[str, str]:
-    """Return the settings of a server in production, but for the proxy that ends TLS."""
+def production_settings() -> dict[str, str]:
+    """Return the environment of a production server, except that no proxy terminates TLS."""
     return {
         "DJANGO_DEBUG": "0",
         "SECRET_KEY": secrets.token_urlsafe(64),
@@ -72,11 +72,11 @@ def production() -> dict[str, str]:
 
 @contextmanager
 def running(cluster: Cluster) -> Iterator[None]:
-    """Keep the database's server running, with connections enough for all."""
+    """Keep the database server running, with ``MAX_CONNECTIONS``."""
     cluster.start()
     try:
         cluster.stop()
-        # Not by ALTER SYSTEM: its file is written anew at every start.
+        # Not ALTER SYSTEM: postgresql.auto.conf is rewritten at every start.
         with (cluster.install.data / "postgresql.conf").open("a") as configuration:
             configuration.write(f"\nmax_connections = {MAX_CONNECTIONS}\n")
         cluster.start()
@@ -85,79 +85,91 @@ def running(cluster: Cluster) -> Iterator[None]:
         cluster.stop()
 
 
-class Stock:
-    """The events on sale."""
+class BenchmarkDatabase:
+    """A connection to the benchmark's database, with queries to prepare and check events."""
 
-    def __init__(self, database: psycopg.Connection, home: Path, server: Mapping[str, str]) -> None:
-        """Use ``database``, a connection in autocommit mode to what is in ``home``.
+    def __init__(
+        self, connection: psycopg.Connection, home: Path, server_settings: Mapping[str, str]
+    ) -> None:
+        """Use ``connection`` for all queries.
 
-        ``server`` is what its server has in the environment.
+        Args:
+            connection: in autocommit mode, to the database in ``home``.
+            home: the TICKETBOSS_HOME of the servers.
+            server_settings: the environment variables of the server with production settings.
         """
-        self._database = database
-        self.home, self.server = home, server
+        self._connection = connection
+        self.home, self.server_settings = home, server_settings
         self._opened = 0
 
     def settings(self) -> dict[str, str]:
-        """Return the settings that make a COMMIT last, and some more.
+        """Return the PostgreSQL settings that the results depend on.
 
         Raises:
-            SystemExit: a COMMIT would not last.
+            SystemExit: commits are not durable.
         """
         names = [*DURABLE, "wal_sync_method", "shared_buffers", "max_connections", "server_version"]
         found = {name: self._show(name) for name in names}
-        loose = [name for name, value in DURABLE.items() if found[name] != value]
-        if loose:
-            raise SystemExit(f"the database is not durable: {', '.join(loose)} must be on")
+        off = [name for name, value in DURABLE.items() if found[name] != value]
+        if off:
+            raise SystemExit(f"the database is not durable: {', '.join(off)} must be on")
         return found
 
     def _show(self, name: str) -> str:
-        return str(self._first("SELECT current_setting(%(name)s)", {"name": name}))
+        return str(self._fetch_value("SELECT current_setting(%(name)s)", {"name": name}))
 
-    def _first(self, query: str, values: Mapping[str, object] | None = None) -> Any:
-        row = self._database.execute(query, values).fetchone()
+    def _fetch_value(self, query: str, values: Mapping[str, object] | None = None) -> Any:
+        row = self._connection.execute(query, values).fetchone()
         assert row
         return row[0]
 
-    def open(self, slug: str = "", seats: int = SEATS) -> str:
-        """Put an event on sale that nobody has bought from; return its slug."""
+    def open_event(self, slug: str = "", seats: int = SEATS) -> str:
+        """Insert a new event and return its slug, which is generated if empty."""
         self._opened += 1
-        slug = slug or f"fresh-{self._opened}"
-        self._database.execute(OPEN, {"slug": slug, "seats": seats})
+        slug = slug or f"new-{self._opened}"
+        self._connection.execute(INSERT_EVENT, {"slug": slug, "seats": seats})
         return slug
 
     def fill(self, slug: str, rows: int) -> None:
-        """Give an event that nobody has bought from some reservations, and their changes."""
-        # Without the foreign keys, which are checked row by row.
-        self._database.execute("SET session_replication_role = replica")
-        with psycopg.ClientCursor(self._database) as cursor:
-            cursor.execute(FILL, {"slug": slug, "rows": rows})
-        self._database.execute("RESET session_replication_role")
-        self._database.execute("VACUUM ANALYZE")
-        # Not in the middle of a round.
-        self._database.execute("CHECKPOINT")
+        """Insert ``rows`` reservations and their changes for an event that has none."""
+        # Skip foreign key checks, which PostgreSQL does row by row.
+        self._connection.execute("SET session_replication_role = replica")
+        with psycopg.ClientCursor(self._connection) as cursor:
+            cursor.execute(FILL_EVENT, {"slug": slug, "rows": rows})
+        self._connection.execute("RESET session_replication_role")
+        self._connection.execute("VACUUM ANALYZE")
+        # Avoid a checkpoint in the middle of a round.
+        self._connection.execute("CHECKPOINT")
 
     def available(self, slug: str) -> int:
-        """Return how many seats an event has left."""
+        """Return the number of available seats of an event."""
         query = "SELECT available_seats FROM reservations_event WHERE slug = %(slug)s"
-        return int(self._first(query, {"slug": slug}))
+        return int(self._fetch_value(query, {"slug": slug}))
 
-    def settle(self) -> None:
-        """Return when the servers are done with what those asked who have left since."""
-        calm, deadline = 0, time.monotonic() + SETTLE_SECONDS
-        while calm < CALM_LOOKS and time.monotonic() < deadline:
-            calm = 0 if self._first(BUSY) else calm + 1
+    def wait_until_idle(self) -> None:
+        """Wait until the servers have finished the requests of clients that have disconnected.
+
+        Gives up after ``IDLE_TIMEOUT`` seconds.
+        """
+        idle, deadline = 0, time.monotonic() + IDLE_TIMEOUT
+        while idle < IDLE_CHECKS and time.monotonic() < deadline:
+            idle = 0 if self._fetch_value(ACTIVE_CONNECTIONS) else idle + 1
             time.sleep(0.1)
 
     def oversold(self) -> int:
-        """Return how many seats were sold more than once, over all events."""
-        return int(self._first(OVERSOLD))
+        """Return how many seats of all events were sold beyond capacity."""
+        return int(self._fetch_value(OVERSOLD))
 
     def drift(self) -> int:
-        """Return how many figures the history does not lead to, by ``verify_inventory``."""
+        """Return how many differences ``verify_inventory`` finds.
+
+        Raises:
+            SystemExit: ``verify_inventory`` failed.
+        """
         done = subprocess.run(
             [sys.executable, "manage.py", "verify_inventory", "--json"],
             cwd=ROOT,
-            env=environment(self.home, self.server),
+            env=environment(self.home, self.server_settings),
             stdout=subprocess.PIPE,
             check=False,
             text=True,
@@ -169,7 +181,7 @@ class Stock:
 
 @contextmanager
 def locked(cluster: Cluster, slug: str) -> Iterator[None]:
-    """Keep an event locked, as a transaction that hangs would."""
+    """Hold an event's row lock, as a transaction that hangs would."""
     with cluster.connect("ticketboss") as connection, connection.transaction():
         connection.execute("SELECT 1 FROM reservations_event WHERE slug = %s FOR UPDATE", [slug])
         yield

@@ -1,4 +1,4 @@
-"""Servers that speak the API, as far as a stampede needs it, and do not always tell the truth."""
+"""Fake servers with the part of the API that the load test uses; most of them misbehave."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ EVENT = "node-meetup-2025"
 Answer = tuple[int, dict[str, Any]]
 
 
-class Honest:
-    """An event with seats for a few."""
+class FakeEvent:
+    """An event with 20 seats that behaves correctly."""
 
     seats = 20
 
@@ -22,7 +22,7 @@ class Honest:
         self.available = self.seats
         self.feed: list[dict[str, Any]] = []
 
-    def figures(self) -> Answer:
+    def summary(self) -> Answer:
         return 200, {
             "totalSeats": self.seats,
             "availableSeats": self.available,
@@ -34,16 +34,16 @@ class Honest:
         return 200, {"data": page, "next": page[-1]["version"] if page else after}
 
     def reserve(self, seats: int) -> Answer:
-        if not self.has(seats):
+        if not self.can_sell(seats):
             return 409, {"error": "Not enough seats left", "code": "not_enough_seats"}
-        named = f"r{len(self.feed) + 1}"
-        self.write(named, seats)
-        return 201, {"reservationId": named, "seats": seats, "status": "confirmed"}
+        reservation_id = f"r{len(self.feed) + 1}"
+        self.record(reservation_id, seats)
+        return 201, {"reservationId": reservation_id, "seats": seats, "status": "confirmed"}
 
-    def has(self, seats: int) -> bool:
+    def can_sell(self, seats: int) -> bool:
         return seats <= self.available
 
-    def write(self, named: str, seats: int) -> None:
+    def record(self, reservation_id: str, seats: int) -> None:
         self.available -= seats
         self.feed.append(
             {
@@ -51,88 +51,88 @@ class Honest:
                 "kind": "confirmed",
                 "seats": -seats,
                 "availableSeats": self.available,
-                "reservationId": named,
+                "reservationId": reservation_id,
                 "at": "2026-11-21T13:26:48.053561Z",
             }
         )
 
 
-class Overselling(Honest):
-    """It sells what it does not have, and says so in its feed."""
+class Overselling(FakeEvent):
+    """Oversells, and its feed shows it."""
 
-    def has(self, seats: int) -> bool:
+    def can_sell(self, seats: int) -> bool:
         return self.available > -4
 
 
-class SecretlyOverselling(Honest):
-    """It sells ever more, and its feed shows only what it had."""
+class HiddenOverselling(FakeEvent):
+    """Oversells, but its feed contains only the sales for which there were seats."""
 
-    told = 0
+    requests = 0
 
     def reserve(self, seats: int) -> Answer:
-        self.told += 1
-        if self.has(seats) or self.told > 100:
+        self.requests += 1
+        if self.can_sell(seats) or self.requests > 100:
             return super().reserve(seats)
-        return 201, {"reservationId": f"s{self.told}", "seats": seats, "status": "confirmed"}
+        return 201, {"reservationId": f"s{self.requests}", "seats": seats, "status": "confirmed"}
 
 
-class Forgetful(Honest):
-    """It forgets what it has sold to its third buyer."""
+class LosingSales(FakeEvent):
+    """Confirms its third sale without recording it."""
 
-    told = 0
+    sold = 0
 
-    def write(self, named: str, seats: int) -> None:
-        self.told += 1
-        if self.told != 3:
-            super().write(named, seats)
+    def record(self, reservation_id: str, seats: int) -> None:
+        self.sold += 1
+        if self.sold != 3:
+            super().record(reservation_id, seats)
 
 
-class Repeating(Honest):
-    """It gives out a version twice."""
+class RepeatingVersions(FakeEvent):
+    """Returns version 2 of its feed twice."""
 
     def changes(self, after: int, limit: int) -> Answer:
         status, page = super().changes(after, limit)
         return status, {**page, "data": [*page["data"][:2], *page["data"][1:]]}
 
 
-class Broken(Honest):
-    """It answers no buyer."""
+class Failing(FakeEvent):
+    """Answers every reservation request with 500."""
 
     def reserve(self, seats: int) -> Answer:
         return 500, {"error": "Internal server error", "code": "internal_error"}
 
 
-class Uncertain(Honest):
-    """Of every two sales it does not know the second."""
+class UnknownOutcomes(FakeEvent):
+    """Answers every second sale with ``outcome_unknown``, although it is recorded."""
 
-    told = 0
+    requests = 0
 
     def reserve(self, seats: int) -> Answer:
         status, body = super().reserve(seats)
-        self.told += 1
-        if status == 201 and self.told % 2 == 0:
+        self.requests += 1
+        if status == 201 and self.requests % 2 == 0:
             return 503, {"error": "The outcome is not known", "code": "outcome_unknown"}
         return status, body
 
 
-class Elsewhere(Honest):
-    """It has moved."""
+class Redirecting(FakeEvent):
+    """Redirects to another server."""
 
-    def figures(self) -> Answer:
+    def summary(self) -> Answer:
         return 301, {}
 
 
-class Stranger(Honest):
-    """It is no TicketBoss."""
+class NotTicketBoss(FakeEvent):
+    """Answers with 200, but not with an event's summary."""
 
-    def figures(self) -> Answer:
+    def summary(self) -> Answer:
         return 200, {"hello": "world"}
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
-    event: Honest
+    event: FakeEvent
     prefix: str
 
     def do_GET(self) -> None:
@@ -140,16 +140,16 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         with self.event.lock:
             if url.path == f"{self.prefix}/reservations":
-                self._answer(self.event.figures())
+                self._answer(self.event.summary())
             elif url.path == f"{self.prefix}/api/v1/events/{EVENT}/changes":
                 self._answer(self.event.changes(int(query["after"]), int(query["limit"])))
 
     def do_POST(self) -> None:
-        wanted = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.path == f"{self.prefix}/reservations"
-        assert wanted["eventId"] == EVENT
+        assert body["eventId"] == EVENT
         with self.event.lock:
-            self._answer(self.event.reserve(wanted["seats"]))
+            self._answer(self.event.reserve(body["seats"]))
 
     def _answer(self, answer: Answer) -> None:
         status, body = answer
@@ -168,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(event: Honest, prefix: str = "") -> Iterator[str]:
-    """Serve ``event`` below ``prefix`` and give the address."""
+def serving(event: FakeEvent, prefix: str = "") -> Iterator[str]:
+    """Serve ``event`` below the path ``prefix`` and yield the URL."""
     handler = type("Handler", (_Handler,), {"event": event, "prefix": prefix})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

@@ -1,0 +1,177 @@
+"""The metrics and their goals."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from load import LoadResult
+
+Series = Mapping[str, Sequence[LoadResult]]
+Value = Callable[[LoadResult], float]
+
+
+class Metric(NamedTuple):
+    """One row of the table; ``reached`` is None if it was not measured."""
+
+    name: str
+    measured: str
+    goal: str
+    reached: bool | None
+
+
+class Ratio(NamedTuple):
+    """A ratio of two workloads, or of two values of one workload, and its goal."""
+
+    name: str
+    numerator: str
+    """The name of a workload."""
+    denominator: str
+    at_least: float | None = None
+    at_most: float | None = None
+    value: Value = lambda result: result.rate
+    """Returns the value to compare, for example the rate."""
+    denominator_value: Value | None = None
+    """The same for the denominator; None means ``value``."""
+
+
+def _p50(result: LoadResult) -> float:
+    return result.p50
+
+
+def _p99(result: LoadResult) -> float:
+    return result.p99
+
+
+_HOT = "reservations, 128 clients"
+_BASELINE = "reservations (baseline), 128 clients"
+RATIOS = (
+    Ratio(
+        "reservations/s ÷ pgbench transactions/s, 32 clients",
+        "reservations, 32 clients",
+        "pgbench, 32 clients",
+        at_least=1.1,
+    ),
+    Ratio(
+        "reservations/s ÷ pgbench transactions/s, 128 clients",
+        _HOT,
+        "pgbench, 128 clients",
+        at_least=3.0,
+    ),
+    Ratio(
+        "reservations/s ÷ requests/s of an empty view, 128 clients",
+        _HOT,
+        "GET /health, 128 clients",
+        at_least=0.7,
+    ),
+    Ratio(
+        "reservations/s ÷ the same without group commit, 128 clients",
+        _HOT,
+        "without group commit, 128 clients",
+        at_least=5,
+    ),
+    Ratio(
+        "p99 ÷ p50 of reservations, 128 clients",
+        _HOT,
+        _HOT,
+        at_most=6,
+        value=_p99,
+        denominator_value=_p50,
+    ),
+    Ratio(
+        "refusals/s of a sold-out event ÷ reservations/s, 128 clients",
+        "refusals, 128 clients",
+        _HOT,
+        at_least=1.1,
+    ),
+    Ratio(
+        "bookings/s of 3 events out of 20 ÷ reservations/s, 32 clients",
+        "bookings, 32 clients",
+        "reservations, 32 clients",
+        at_least=0.4,
+    ),
+    Ratio(
+        "summaries/s ÷ reservations/s, 128 clients",
+        "summaries, 128 clients",
+        _HOT,
+        at_least=1.0,
+    ),
+    Ratio(
+        "summaries/s answered 304 ÷ reservations/s, 128 clients",
+        "summaries not modified, 128 clients",
+        _HOT,
+        at_least=1.1,
+    ),
+    Ratio(
+        "reservations/s of an event with {rows:,} reservations ÷ of a new event, 128 clients",
+        "event with many reservations, 128 clients",
+        "new event, 128 clients",
+        at_least=0.9,
+    ),
+    Ratio(
+        "p99 of an event with {rows:,} reservations ÷ of a new event, 128 clients",
+        "event with many reservations, 128 clients",
+        "new event, 128 clients",
+        at_most=1.2,
+        value=_p99,
+    ),
+    Ratio(
+        "reservations/s while 32 clients wait for another, locked event ÷ without, 128 clients",
+        "another event locked, 128 clients",
+        "no event locked, 128 clients",
+        at_least=0.7,
+    ),
+    Ratio(
+        "reservations/s with 1,280 clients ÷ with 128",
+        "reservations, 1,280 clients",
+        _BASELINE,
+        at_least=0.8,
+    ),
+    Ratio(
+        "reservations/s 1 s after 1,280 clients ÷ baseline, 128 clients",
+        "reservations 1 s after 1,280 clients, 128 clients",
+        _BASELINE,
+        at_least=0.8,
+    ),
+    Ratio(
+        "p50 of reservations ÷ the same without group commit, 1 client",
+        "reservations, 1 client",
+        "without group commit, 1 client",
+        at_most=1.1,
+        value=_p50,
+    ),
+)
+
+
+def compare(ratio: Ratio, series: Series, rows: int) -> Metric:
+    """Return the median of the ratios of all rounds, with its goal.
+
+    ``rows`` is inserted into the metric's name.
+    """
+    denominator_value = ratio.denominator_value or ratio.value
+    pairs = zip(series[ratio.numerator], series[ratio.denominator], strict=True)
+    ratios = []
+    for numerator, denominator in pairs:
+        divisor = denominator_value(denominator)
+        # A workload that completed nothing makes the ratio infinite.
+        ratios.append(ratio.value(numerator) / divisor if divisor else float("inf"))
+    return _metric(ratio.name.format(rows=rows), median(ratios), ratio.at_least, ratio.at_most)
+
+
+def _metric(name: str, measured: float, at_least: float | None, at_most: float | None) -> Metric:
+    if at_least is not None:
+        return Metric(name, f"{measured:.2f}", f"≥ {at_least}", measured >= at_least)
+    assert at_most is not None
+    return Metric(name, f"{measured:.2f}", f"≤ {at_most}", measured <= at_most)
+
+
+def must_be_zero(name: str, count: int) -> Metric:
+    """Return a metric whose goal is 0."""
+    return Metric(name, f"{count:,}", "0", count == 0)
+
+
+def memory_growth(requests: int, baseline: int, factor: float | None) -> Metric:
+    """Return the metric of the workers' memory growth; ``factor`` is None if not measured."""
+    name = f"workers' memory after {requests:,} requests ÷ after {baseline:,}"
+    if factor is None:
+        return Metric(name, "skipped: needs --memory", "≤ 1.1", None)
+    return _metric(name, factor, None, 1.1)
