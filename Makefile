@@ -32,7 +32,7 @@ test-slow: $(VENV)/.development  ## run the slow tests: complete programs, a bro
 test-matrix: $(VENV)/.development  ## run all tests on Python 3.11 with Django 5.2 and on 3.13 with Django 6, if installed
 	$(BIN)/tox run
 
-coverage:  ## run test and test-slow, and list the lines that they do not cover
+coverage:  ## run test and test-slow, list uncovered lines, fail below the minimum in pyproject.toml
 	PYTEST_ADDOPTS="--cov --cov-report= --cov-fail-under=0" $(MAKE) test
 	PYTEST_ADDOPTS="--cov --cov-append --cov-report=term-missing:skip-covered" $(MAKE) test-slow
 
