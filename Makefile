@@ -20,7 +20,7 @@ help:  ## list these commands
 run: $(VENV)/.runtime  ## start PostgreSQL, the web server and the worker on http://127.0.0.1:8000
 	$(BIN)/python manage.py serve
 
-dev: $(VENV)/.runtime  ## the same as run, and restart when the code changes
+dev: $(VENV)/.runtime  ## the same as run, and restart the web processes when the code changes
 	$(BIN)/python manage.py serve --reload
 
 test: $(VENV)/.development  ## run the tests that are not marked slow, on a real PostgreSQL

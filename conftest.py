@@ -20,7 +20,7 @@ def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fail if pytest-xdist would skip tests or ignore groups, which it does silently.
 
-    With ``--dist loadgroup`` it runs each node id once, and appends the group to the node id.
+    With ``--dist loadgroup``, it appends the group to the node id, and runs each node id once.
     """
     times = Counter(item.nodeid for item in session.items)
     if repeated := [node_id for node_id, count in times.items() if count > 1]:

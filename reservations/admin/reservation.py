@@ -89,5 +89,6 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
         """Describe a refusal; for an item of a booking, link to the booking to cancel instead."""
         if isinstance(refusal, PartOfBooking):
-            return format_html("{}: {}: {}.", pk, refusal, link(Booking, refusal.booking_id))
+            booking = link(Booking, refusal.booking_id, "Open the booking")
+            return format_html("{}: {}. {}.", pk, refusal, booking)
         return super().describe_refusal(pk, refusal)

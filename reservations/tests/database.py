@@ -30,7 +30,7 @@ def second_connection(*, autocommit: bool = False) -> Iterator[psycopg.Connectio
 
 @contextmanager
 def locked(event: Event) -> Iterator[psycopg.Connection]:
-    """Lock the event's row, as a slow transaction does; yield the connection with the lock."""
+    """Lock the event's row, as a slow transaction would; yield the connection that holds it."""
     with second_connection() as other:
         other.execute("SELECT FROM reservations_event WHERE id = %s FOR NO KEY UPDATE", [event.pk])
         yield other

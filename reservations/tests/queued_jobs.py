@@ -59,7 +59,7 @@ def store_booking(event: Event, *, email: str = EMAIL, seats: int = 2, **values:
 
 
 def booked(booking: Booking) -> Booked:
-    """Return the outcome with which the ledger created ``booking``."""
+    """Return the outcome that the ledger would have returned for ``booking``."""
     items = tuple(
         BookedItem(each.event.slug, each.event.name, each.seats) for each in booking.items.all()
     )

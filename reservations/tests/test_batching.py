@@ -1,4 +1,4 @@
-"""Batching of concurrent calls: own answers, arrival order, limits, timeouts, killed leaders."""
+"""Batching of concurrent calls: answers, order, limits, timeouts and killed leaders."""
 
 import gc
 import os
@@ -65,7 +65,7 @@ class RecordingWork:
 
 
 class CallerThreads:
-    """Calls a batcher from threads, one after the other: each is in place before the next."""
+    """Calls a batcher from threads; each call is queued or running before the next one starts."""
 
     def __init__(
         self, batcher: Batcher[str, str], work: RecordingWork, pool: ThreadPoolExecutor
@@ -73,7 +73,7 @@ class CallerThreads:
         self.batcher, self._work, self._pool = batcher, work, pool
 
     def call(self, item: str, key: str = "event") -> Future[str]:
-        """Submit ``item`` in a thread; return once it is in the queue, begun or answered."""
+        """Submit ``item`` in a thread; return once it is queued, in a running batch or answered."""
         before = self.batcher.waiting(key)
         future = self._pool.submit(self.batcher.submit, key, item)
         wait_until(
@@ -193,7 +193,7 @@ def test_caller_in_a_running_batch_does_not_time_out(
         calls = [callers.call("a"), callers.call("b")]
         prepared.set()
         wait_until(lambda: work.batches == [["a", "b"]])
-        # A later caller times out, so the time of those in the batch is over too.
+        # This caller arrived later and times out, so those in the batch have waited even longer.
         with pytest.raises(Busy):
             callers.call("c").result(30)
     assert [call.result(30) for call in calls] == ["A", "B"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from django.db import connection, models
+from django.db import DataError, connection, models
 from django.test.utils import isolate_apps
 
 from reservations import sql
@@ -47,7 +47,7 @@ def test_insert_and_update_quote_names_and_values(quoted_model: type[models.Mode
 
 
 def test_insert_rejects_text_longer_than_the_column(quoted_model: type[models.Model]) -> None:
-    with connection.cursor() as cursor, pytest.raises(Exception, match="value too long"):
+    with connection.cursor() as cursor, pytest.raises(DataError, match="value too long"):
         cursor.execute(sql.insert_from_json(quoted_model, COLUMNS), rows((1, "too long")))
 
 

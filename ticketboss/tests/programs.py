@@ -61,7 +61,7 @@ def postmaster(data: Path) -> psutil.Process:
 
 
 class Response(NamedTuple):
-    """A response's status and its parsed JSON body, None if the body is empty."""
+    """The status of a response and its parsed JSON body, or None if the body is empty."""
 
     status: int
     body: Any

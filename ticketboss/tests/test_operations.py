@@ -54,7 +54,7 @@ def test_documented_backup_can_be_restored_and_verified(migrated_home: Path, fol
         (folder / "python").chmod(0o755)
         run(back_up)
         server.reserve(1)  # after the backup
-        assert "node-meetup-2025: ok, 1 changes, 3 of 500 seats sold" in run(restore)
+        assert "node-meetup-2025: ok, 1 change, 3 of 500 seats sold" in run(restore)
     with ServerProcess(migrated_home, DATABASE_URL=url("ticketboss_restored")) as restored:
         assert restored.request("GET", f"/reservations/{kept}").status == 200
         assert restored.request("GET", "/reservations").body["availableSeats"] == 497

@@ -63,6 +63,23 @@ BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "qu
         ("GET", "/api/v1/events/hot", None, 304, {"if_none_match": "*"}),
         ("POST", "/api/v1/bookings", BOOKING, 409, {}),
     ],
+    ids=[
+        "home",
+        "schema",
+        "events",
+        "events-invalid-limit",
+        "reserve",
+        "reserve-with-key",
+        "hold",
+        "reserve-too-many",
+        "reserve-invalid",
+        "reserve-unknown-event",
+        "reservation-invalid-id",
+        "method-not-allowed",
+        "cancel-unknown",
+        "event-not-modified",
+        "book-too-many",
+    ],
 )
 def test_request_leaves_no_reference_cycles(
     method: str, path: str, body: object, status: int, headers: dict[str, str]
@@ -70,7 +87,7 @@ def test_request_leaves_no_reference_cycles(
     EventFactory.create(slug="hot", total_seats=2)
     Event.objects.filter(slug=DEFAULT_EVENT).delete()  # created by a migration, unless flushed
     EventFactory.create(slug=DEFAULT_EVENT)
-    assert call(method, path, body, **headers) == status  # fill caches
+    assert call(method, path, body, **headers) == status  # fills caches
     gc.collect()
     gc.disable()
     try:

@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 from django.db import OperationalError
+from django.template.defaultfilters import pluralize
 
 from reservations.privacy import erase_customer
 
@@ -36,6 +37,7 @@ class Command(BaseCommand):
             self.stdout.write("No booking or idempotency record contains this address.")
             return
         self.stdout.write(
-            f"Removed from {erased.bookings} bookings"
-            f" and {erased.idempotency_records} idempotency records."
+            f"Removed from {erased.bookings} booking{pluralize(erased.bookings)} and"
+            f" {erased.idempotency_records} idempotency"
+            f" record{pluralize(erased.idempotency_records)}."
         )

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 
 from reservations.audit import Drift, audit
 from reservations.models import Event
@@ -39,7 +40,8 @@ def _as_text(audited: list[tuple[Event, list[Drift]]]) -> str:
     lines = []
     for event, drifts in audited:
         lines.append(
-            f"{event.slug}: {'DRIFT' if drifts else 'ok'}, {event.version} changes, "
+            f"{event.slug}: {'DRIFT' if drifts else 'ok'}, "
+            f"{event.version} change{pluralize(event.version)}, "
             f"{event.sold_seats} of {event.total_seats} seats sold"
         )
         lines += [

@@ -1,9 +1,10 @@
-"""Fixtures for the tests of the admin: logged-in clients, and an event with sales."""
+"""Fixtures for the tests of the admin: logged-in clients, sales, and query plans."""
 
 from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 
 from reservations.models import Event
@@ -29,6 +30,14 @@ def login(db: None) -> Login:
         return client
 
     return log_in_as
+
+
+@pytest.fixture
+def planned_for_large_tables(db: None) -> None:
+    """Keep PostgreSQL from reading complete tables just because they are small."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
 
 
 @pytest.fixture

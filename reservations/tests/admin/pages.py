@@ -37,6 +37,24 @@ def statements(browser: Client, path: str) -> list[str]:
     return [query["sql"] for query in queries]
 
 
+def rows_read(browser: Client, path: str, *, prefix: str = "reservations_") -> dict[str, int]:
+    """Request a page; return the number of rows read from each table with this name prefix."""
+    before = _rows_read_in_this_transaction(prefix)
+    assert browser.get(path).status_code == 200
+    after = _rows_read_in_this_transaction(prefix)
+    return {table: after[table] - before[table] for table in after}
+
+
+def _rows_read_in_this_transaction(prefix: str) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_xact_user_tables WHERE starts_with(relname::text, %s)",
+            [prefix],
+        )
+        return dict(cursor.fetchall())
+
+
 def messages(response: Any) -> list[str]:
     """Return the messages shown on a page."""
     return [str(message) for message in response.context["messages"]]

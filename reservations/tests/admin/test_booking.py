@@ -201,8 +201,7 @@ def test_cancel_needs_the_permission_for_bookings(login: Login, event: Event) ->
     viewer = login("view_booking", "cancel_reservation")
     assert "Cancel and return the seats" not in viewer.get(BOOKINGS).content.decode()
     for confirmed in (True, False):
-        response = cancel(viewer, pk, page=BOOKINGS, confirmed=confirmed)
-        assert "return" not in " ".join(messages(response))
+        assert messages(cancel(viewer, pk, page=BOOKINGS, confirmed=confirmed)) == []
     assert_inventory(event, available=9, version=1, reservations=1)
 
 

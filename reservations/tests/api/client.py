@@ -1,4 +1,4 @@
-"""Helpers that send requests to the API, and check responses that its routes share."""
+"""Helpers that send requests to the API, and check its responses."""
 
 import json
 from datetime import datetime
@@ -44,7 +44,7 @@ def post(
         path: the URL path.
         body: encoded as JSON, unless it is bytes; None sends no body.
         content_type: of the body.
-        headers: by name with underscores, for example ``if_match``; None leaves a header out.
+        headers: by name with underscores, for example ``if_match``; None omits the header.
     """
     sent = {name.replace("_", "-"): text for name, text in headers.items() if text is not None}
     if body is None:

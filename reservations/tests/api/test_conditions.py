@@ -46,9 +46,9 @@ def test_matching_if_none_match_is_answered_with_304(
 
 
 @pytest.mark.parametrize(
-    "if_none_match", ["", '"node-meetup-2025-1"', "node-meetup-2025-0", '"', "\xff"]
+    "if_none_match", ["", '"node-meetup-2025-1"', "node-meetup-2025-0", '"', "\xff"], ids=repr
 )
-def test_other_if_none_match_is_answered_with_200(
+def test_nonmatching_if_none_match_is_answered_with_200(
     event: Event, client: APIClient, if_none_match: str
 ) -> None:
     assert client.get("/reservations", headers={"if-none-match": if_none_match}).status_code == 200
@@ -82,8 +82,11 @@ def test_matching_if_match_succeeds(event: Event, client: APIClient, match: str)
         "",
         "\xff",
     ],
+    ids=repr,
 )
-def test_other_if_match_is_answered_with_412(event: Event, client: APIClient, match: str) -> None:
+def test_nonmatching_if_match_is_answered_with_412(
+    event: Event, client: APIClient, match: str
+) -> None:
     reserve(event)
     response = reserve_if(client, match)
     assert (response.status_code, response.json()) == (
@@ -106,7 +109,7 @@ def test_current_expected_version_succeeds(event: Event, client: APIClient) -> N
 
 
 @pytest.mark.parametrize("version", [-1, 1, pytest.param(10**400, id="400-digits")])
-def test_other_expected_version_is_answered_with_409(
+def test_wrong_expected_version_is_answered_with_409(
     event: Event, client: APIClient, version: int
 ) -> None:
     response = reserve_if(client, expectedVersion=version)
@@ -117,7 +120,7 @@ def test_other_expected_version_is_answered_with_409(
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-@pytest.mark.parametrize("version", ["0", 0.0, True, None, []])
+@pytest.mark.parametrize("version", ["0", 0.0, True, None, []], ids=repr)
 def test_expected_version_must_be_an_integer(event: Event, client: APIClient, version: Any) -> None:
     response = reserve_if(client, expectedVersion=version)
     assert_invalid(response, ("expectedVersion", "Expected version must be an integer"))

@@ -30,12 +30,12 @@ def post_with_key(client: APIClient, path: str, body: object = None, key: str = 
 POSTS: dict[str, tuple[Callable[[Event], tuple[str, Any]], int]] = {
     "reserved": (lambda event: ("/reservations", RESERVATION), 201),
     "held": (lambda event: ("/reservations", RESERVATION | {"holdSeconds": 60}), 201),
-    "too few seats": (lambda event: ("/reservations", RESERVATION | {"seats": 9}), 409),
+    "too-few-seats": (lambda event: ("/reservations", RESERVATION | {"seats": 9}), 409),
     "confirmed": (lambda event: (f"/reservations/{hold(event)}/confirm", None), 200),
-    "hold expired": (lambda event: (f"/reservations/{expired(event)}/confirm", None), 409),
+    "hold-expired": (lambda event: (f"/reservations/{expired(event)}/confirm", None), 409),
     "booked": (lambda event: (BOOKINGS, booking((event.slug, 1))), 201),
-    "short booking": (lambda event: (BOOKINGS, booking((scarce(event).slug, 3))), 409),
-    "booking cancelled": (lambda event: (f"{BOOKINGS}/{book((event, 1))}/cancel", None), 200),
+    "short-booking": (lambda event: (BOOKINGS, booking((scarce(event).slug, 3))), 409),
+    "booking-cancelled": (lambda event: (f"{BOOKINGS}/{book((event, 1))}/cancel", None), 200),
 }
 
 
@@ -112,6 +112,15 @@ REUSED = "Idempotency-Key was already used for another request"
         ("/reservations/00000000-0000-0000-0000-000000000000/confirm", None),
         ("/reservations/x/confirm", None),
     ],
+    ids=[
+        "other-seats",
+        "ignored-field",
+        "invalid-seats",
+        "empty-body",
+        "other-mount",
+        "confirm",
+        "confirm-invalid-id",
+    ],
 )
 def test_key_reused_with_another_body_or_path_is_refused(
     event: Event, client: APIClient, path: str, body: Any
@@ -184,13 +193,20 @@ def test_failed_precondition_is_not_remembered(event: Event, client: APIClient) 
     [
         ("", "Idempotency-Key must have 1 to 255 characters"),
         ('""', "Idempotency-Key must have 1 to 255 characters"),
-        pytest.param(
-            "x" * 256, "Idempotency-Key must have 1 to 255 characters", id="256-characters"
-        ),
+        ("x" * 256, "Idempotency-Key must have 1 to 255 characters"),
         ("\xe9", "Idempotency-Key must be printable ASCII"),
         ("a\x7f", "Idempotency-Key must be printable ASCII"),
         ('"half', "Idempotency-Key must be unquoted or a complete quoted string"),
         ('"a";p=1', "Idempotency-Key must be unquoted or a complete quoted string"),
+    ],
+    ids=[
+        "empty",
+        "empty-quoted",
+        "256-characters",
+        "not-ascii",
+        "control-character",
+        "unclosed-quote",
+        "parameter",
     ],
 )
 def test_invalid_key_is_rejected(event: Event, client: APIClient, key: str, message: str) -> None:

@@ -53,7 +53,8 @@ def event_of(item: Any, number: int) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def host(settings: Any) -> None:
+def allowed_host(settings: Any) -> None:
+    """Allow the host to which Schemathesis sends its requests."""
     settings.ALLOWED_HOSTS = ["localhost"]
 
 

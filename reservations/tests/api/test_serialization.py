@@ -48,7 +48,7 @@ def test_all_hooks_of_a_serializer_are_called() -> None:
     assert [path for path, _ in errors_of({"first": 10, "last": "x"})] == ["first", "last"]
 
 
-@pytest.mark.parametrize("data", [None, [], "text", 1])
+@pytest.mark.parametrize("data", [None, [], "text", 1], ids=repr)
 def test_non_object_data_is_reported_without_a_path(data: object) -> None:
     assert [path for path, _ in errors_of(data)] == [""]
 

@@ -132,6 +132,7 @@ def test_view_keeps_the_attributes_used_by_instrumentation() -> None:
         ("/health", ["GET", "HEAD", "OPTIONS"]),
         ("/", ["GET", "HEAD", "OPTIONS"]),
     ],
+    ids=["reservations", "reservation", "bookings", "events", "health", "home"],
 )
 def test_options_lists_the_allowed_methods_only(
     client: APIClient, path: str, methods: list[str]

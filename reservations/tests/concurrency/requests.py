@@ -1,4 +1,4 @@
-"""Requests for use in threads: each has its own client and returns the status code."""
+"""API calls for use in threads: each creates its own client and returns the status code."""
 
 from uuid import UUID
 

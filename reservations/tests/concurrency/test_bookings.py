@@ -35,7 +35,8 @@ pytestmark = [
     pytest.mark.xdist_group("races"),
 ]
 
-THREADS = 6  # fewer than the connections of the pool: all must wait for the lock together
+# Fewer than the connections of the pool, because all threads wait for a lock together.
+THREADS = 6
 
 
 def test_bookings_in_opposite_orders_do_not_deadlock(db: None) -> None:
@@ -56,7 +57,7 @@ def outcome_of(command: Book) -> str:
     return "booked"
 
 
-@pytest.mark.parametrize("group_commit", [False], indirect=True)
+@pytest.mark.parametrize("group_commit", [False], indirect=True, ids=["single-commits"])
 def test_locks_in_request_order_would_deadlock(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Control experiment: without a fixed lock order, opposite orders deadlock."""
     first, second = EventFactory.create_batch(2)
@@ -152,7 +153,7 @@ def test_expired_hold_is_sold_once_and_never_confirmed(event: Event) -> None:
 def test_hold_expiry_is_decided_under_the_lock(
     *, event: Event, group_commit: bool, left: str, code: int, available: int, reservations: int
 ) -> None:
-    """All threads wait for the event's lock; when they get it, the hold has expired or has not."""
+    """While the threads wait for the event's lock, the time at which the hold expires changes."""
     held = hold(event, seats=10)
     with ThreadPoolExecutor(THREADS) as pool, locked(event) as other:
         waiting = [

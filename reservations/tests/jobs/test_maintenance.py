@@ -64,14 +64,18 @@ def store_record(key: str, *, hours: float) -> None:
 
 
 def test_idempotency_records_are_deleted_by_age_in_chunks(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Callable[[int], Any],
 ) -> None:
     monkeypatch.setattr(maintenance, "_CHUNK", 2)
     settings.IDEMPOTENCY_RETENTION_HOURS = 30
     for number in range(5):
         store_record(f"old {number}", hours=30.1)
     store_record("young", hours=29.9)
-    maintenance.prune_idempotency_records(timestamp=0)
+    # BEGIN, DELETE and COMMIT for each chunk: 2, 2 and 1 records.
+    with django_assert_num_queries(9):
+        maintenance.prune_idempotency_records(timestamp=0)
     assert [record.key for record in IdempotencyRecord.objects.all()] == ["young"]
 
 
@@ -92,7 +96,7 @@ def assign_to_worker(*, heartbeat: str, queue_name: str = "mail") -> None:
 
 def rescue() -> None:
     app.perform_import_paths()
-    with suppress(AlreadyEnqueued):  # by the periodic schedule
+    with suppress(AlreadyEnqueued):  # The periodic schedule may have queued it.
         app.tasks["reservations.jobs.maintenance.rescue_stalled_jobs"].defer(timestamp=0)
     run_jobs("maintenance")
 

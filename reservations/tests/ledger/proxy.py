@@ -119,7 +119,7 @@ class Proxy:
         if self._forward:
             self._committed.clear()
             upstream.sendall(data)
-            self._committed.wait(timeout=10)  # The server has answered; the answer is dropped.
+            self._committed.wait(timeout=10)  # until the server answers; the answer is dropped
         close(client)
         close(upstream)
 

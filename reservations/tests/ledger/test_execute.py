@@ -136,7 +136,7 @@ def test_new_rows_of_unlocked_events_are_ignored(event: Event) -> None:
 
 
 def insert_booking(other: psycopg.Connection, booking: Book) -> None:
-    """Write the rows of a booking, as another process that holds the locks does."""
+    """Write the rows of a booking, as another process that holds the locks would."""
     other.execute(
         "INSERT INTO reservations_booking (id, customer_email, status, created_at)"
         " VALUES (%s, '', 'confirmed', now())",
@@ -249,7 +249,7 @@ def test_statement_timeout_raises_busy_and_changes_nothing(event: Event) -> None
     assert_inventory(event, available=10, version=0, reservations=0)
 
 
-def test_sessions_have_the_timeouts_and_isolation_of_settings(event: Event) -> None:
+def test_sessions_use_the_configured_timeouts_and_isolation() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"

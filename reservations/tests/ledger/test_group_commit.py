@@ -50,7 +50,7 @@ def outcome_of(command: Command) -> Outcome | Exception:
 
 @pytest.fixture
 def batches(monkeypatch: pytest.MonkeyPatch) -> Batches:
-    """The batches executed from now on."""
+    """The batches that are executed during the test, in order."""
     executed: Batches = []
 
     def recording(batch: Sequence[Command]) -> list[Outcome | Refusal]:
@@ -62,7 +62,7 @@ def batches(monkeypatch: pytest.MonkeyPatch) -> Batches:
 
 
 class SubmitterThreads:
-    """Submits commands from threads, while the event that they are about is locked."""
+    """Submits commands for one event from threads, while the event is locked."""
 
     def __init__(self, event: Event, pool: ThreadPoolExecutor) -> None:
         self._event, self._pool = event, pool
@@ -135,7 +135,7 @@ def test_queued_callers_hold_no_connection(
         )
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         in_use = stats["pool_size"] - stats["pool_available"]
-        # One is the leader's, one is this thread's.
+        # One is used by the leader, one by this thread.
         assert (in_use, stats.get("requests_waiting", 0)) == (2, 0)
     assert {type(outcome) for outcome in results(calls)} == {Reserved}
 

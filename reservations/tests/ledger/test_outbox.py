@@ -116,6 +116,7 @@ def test_worker_queues_mails_in_the_ledgers_transaction(event: Event) -> None:
     workers = PsycopgConnector(kwargs=connector_params())
     with app.replace_connector(workers), transaction.atomic():
         queue_mails([outcome])
+        assert len(jobs()) == 1
         transaction.set_rollback(True)
     assert jobs() == []
 

@@ -341,7 +341,7 @@ def test_bookings_are_all_or_nothing_and_cancelled_once() -> None:
     assert [event.version for event in state.events.values()] == [2, 2, 0]
 
 
-def test_event_is_checked_before_versions_before_seats() -> None:
+def test_event_is_checked_first_then_versions_then_seats() -> None:
     event = EventRow("a", 10, 0, version=7)
 
     def attempt(slug: str, expected: int | None, if_match: set[int] | None) -> object:

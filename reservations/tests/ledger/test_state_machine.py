@@ -71,7 +71,7 @@ class ExpectedReservation:
 
 @dataclass
 class LedgerModel:
-    """The rules, written as simply as possible."""
+    """A simple in-memory model of the ledger's rules."""
 
     events: list[ExpectedEvent]
     sold: dict[UUID, ExpectedReservation] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from reservations.ledger.outcomes import Outcome
 from reservations.models import Event
 from reservations.tests.factories import EventFactory, expire_hold, hold, reservation_of
 
-MOST = 8
+MAX_COMMANDS = 8
 events = st.integers(0, 1)
 others = st.integers(0, 3)
 seats = st.integers(1, 6)
@@ -43,7 +43,7 @@ plans = st.lists(
         st.tuples(st.just("edit"), st.none(), events, st.integers(0, 15)),
     ),
     min_size=2,
-    max_size=MOST,
+    max_size=MAX_COMMANDS,
 )
 
 
@@ -52,7 +52,7 @@ class Scenario:
     """Two events, one with an expired hold, and ids for the rows that the commands create."""
 
     events: list[Event] = field(default_factory=lambda: EventFactory.create_batch(2))
-    ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(MOST)])
+    ids: list[UUID] = field(default_factory=lambda: [uuid4() for _ in range(MAX_COMMANDS)])
     scope: str = field(default_factory=lambda: str(uuid4()))
 
     def __post_init__(self) -> None:
@@ -103,8 +103,8 @@ class Scenario:
         return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
 
     def counters(self) -> list[tuple[Any, ...]]:
-        # Batches may release holds that single commands do not: a batch also locks the event of a
-        # command that turns out to repeat an earlier one.
+        # First release all expired holds. A batch may release some that single commands do not: it
+        # also locks the event of a command that repeats an earlier one of the same batch.
         submit_batch([ReleaseHolds(event=event.slug) for event in self.events])
         columns = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
         rows = Event.objects.filter(pk__in=[event.pk for event in self.events]).order_by("pk")
@@ -112,7 +112,7 @@ class Scenario:
 
 
 def outline(outcome: Outcome | Refusal) -> tuple[Any, ...]:
-    """Return the parts of an outcome that two scenarios share: no ids and no times."""
+    """Return the parts of an outcome that two scenarios share, that is, without ids and times."""
     return type(outcome).__name__, getattr(outcome, "replayed", None), *numbers_in(outcome)
 
 

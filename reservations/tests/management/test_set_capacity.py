@@ -30,6 +30,7 @@ def test_capacity_can_be_raised_and_lowered(event: Event) -> None:
         (("node-meetup-2025", "2147483648"), "seats must be from 0 to 2147483647"),
         (("node-meetup-2025", "many"), "invalid int value: 'many'"),
     ],
+    ids=["below-sold", "unknown-event", "negative", "too-large", "not-a-number"],
 )
 def test_invalid_capacity_or_event_is_refused(
     event: Event, arguments: tuple[str, ...], message: str

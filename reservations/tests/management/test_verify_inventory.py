@@ -21,7 +21,7 @@ def verify(*arguments: str) -> tuple[int, str]:
 
 @pytest.fixture
 def sold(event: Event) -> Event:
-    """An event that grew from 10 to 20 seats, with 4 sold and 3 sold and returned."""
+    """An event enlarged from 10 to 20 seats: 4 are sold, and 3 were sold and returned."""
     reserve(event, seats=4)
     submit(EditEvent(event=event.slug, edits={"total_seats": 20}, actor="test"))
     submit(Cancel(reservation_id=reserve(event, seats=3), actor="test"))
@@ -62,6 +62,7 @@ def drift(column: str, stored: int, expected: int) -> dict[str, Any]:
         ),
         ({"version": 7}, [drift("version", 7, 4)]),
     ],
+    ids=["available_seats", "total_seats", "reservation_count", "version"],
 )
 def test_wrong_counter_is_reported(
     sold: Event, values: dict[str, int], drifts: list[dict[str, Any]]
@@ -125,6 +126,7 @@ def test_holds_and_bookings_are_consistent(busy: Event) -> None:
         ("hold_confirmed", {"held_seats", "reservation_count", "version", "change.version"}),
         ("expired", {"available_seats", "held_seats", "version", "change.version"}),
     ],
+    ids=["held", "hold_confirmed", "expired"],
 )
 def test_missing_change_of_a_hold_is_reported(busy: Event, kind: str, columns: set[str]) -> None:
     Change.objects.filter(kind=kind).order_by("-version")[0].delete()

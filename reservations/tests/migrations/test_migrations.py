@@ -1,4 +1,4 @@
-"""Migrations applied and reversed, and what happens to the data."""
+"""Applying and reversing migrations, and what happens to the data."""
 
 from collections.abc import Callable, Iterator
 from uuid import UUID

@@ -15,6 +15,13 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
+def values_id(value: object) -> str | None:
+    """Return a readable id for a parameter that is a dict."""
+    if not isinstance(value, dict):
+        return None
+    return ",".join(f"{name}={each}" for name, each in value.items())
+
+
 def assert_rejected(constraint: str, row: Model) -> None:
     with pytest.raises(IntegrityError, match=f'"{constraint}"'), transaction.atomic():
         row.save(force_insert=row._state.adding)
@@ -38,6 +45,7 @@ def assert_rejected(constraint: str, row: Model) -> None:
         ("event_slug_url_safe", {"slug": ""}),
         ("event_slug_unique", {"slug": "taken"}),
     ],
+    ids=values_id,
 )
 def test_impossible_event_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     EventFactory.create(slug="taken")
@@ -57,6 +65,7 @@ def test_impossible_event_is_rejected(constraint: str, values: dict[str, Any]) -
         ("reservation_status_fits_expiry", {"expires_at": NOW}),
         ("reservation_of_a_booking_is_no_hold", {"status": "held", "expires_at": NOW}),
     ],
+    ids=values_id,
 )
 def test_impossible_reservation_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     booking = Booking.objects.create(customer_email="", status="confirmed", created_at=NOW)
@@ -92,6 +101,7 @@ def test_idempotency_key_is_unique_within_its_scope(db: None) -> None:
         ("change_kind_fits_seats", {"kind": "maybe"}),
         ("change_event_version_unique", {"version": 1}),
     ],
+    ids=values_id,
 )
 def test_impossible_change_is_rejected(constraint: str, values: dict[str, Any]) -> None:
     fields = {"event": EventFactory.create(), "kind": "capacity", "seats": 0, "available_seats": 9}

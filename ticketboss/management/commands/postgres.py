@@ -66,9 +66,11 @@ class Command(BaseCommand):
     def _backup(self, cluster: Cluster, *, file: Path | None, **options: Any) -> None:
         stamp = timezone.now().strftime("%Y%m%dT%H%M%SZ")
         target = file or settings.TICKETBOSS_HOME / "backups" / f"ticketboss-{stamp}.dump"
-        backup.save(cluster, target)
+        with bootstrap.running_database():
+            backup.save(cluster, target)
         self.stdout.write(f"Saved to {target}.")
 
     def _restore(self, cluster: Cluster, *, file: Path, **options: Any) -> None:
-        backup.restore(cluster, file)
+        with bootstrap.running_database():
+            backup.restore(cluster, file)
         self.stdout.write(f"Restored from {file}.")

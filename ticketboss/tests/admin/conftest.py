@@ -1,5 +1,5 @@
-"""Make the app's ``login`` fixture available here."""
+"""Fixtures of the app's admin tests that are used here too."""
 
-from reservations.tests.admin.conftest import login
+from reservations.tests.admin.conftest import login, planned_for_large_tables
 
-__all__ = ["login"]
+__all__ = ["login", "planned_for_large_tables"]

@@ -19,7 +19,7 @@ _TIMEOUT_MILLISECONDS = 30_000
 _FLAGS = [
     "--no-sandbox",  # The sandbox does not work as root, and all pages are our own.
     "--disable-gpu",
-    # Contact no servers but ours.
+    # Do not contact other servers.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",

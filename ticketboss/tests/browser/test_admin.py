@@ -20,9 +20,11 @@ CREATE_BOOKING = """
 from reservations.ledger import submit
 from reservations.ledger.commands import Book, BookingItem, Reserve
 from reservations.models import Event
-for slug, name in (("matinee", "Matinee"), ("gala", "Gala")):
-    Event.objects.create_event(Event(slug=slug, name=name, total_seats=20))
-submit(Reserve(event="matinee", partner="held-one", seats=4, actor="test", hold_seconds=3600))
+for name in ("Matinee", "Gala", "Premiere"):
+    Event.objects.create_event(Event(slug=name.lower(), name=name, total_seats=20))
+for slug in ("matinee", "premiere"):
+    submit(Reserve(event=slug, partner="held-one", seats=4, actor="test", hold_seconds=3600))
+submit(Reserve(event="premiere", partner="sold-one", seats=3, actor="test"))
 items = tuple(BookingItem(event=slug, seats=3) for slug in ("gala", "matinee"))
 print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).id)
 """
@@ -30,7 +32,7 @@ print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).
 
 @pytest.fixture(scope="module")
 def booking(server: ServerProcess) -> str:
-    """The id of a booking of two new events; one of them also has a hold."""
+    """The id of a booking of two new events. One of them and a third new event have a hold."""
     done = manage(server.home, "shell", "-c", CREATE_BOOKING)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
@@ -124,11 +126,11 @@ def test_cancel_action_asks_and_reports_each_reservation(
 def test_holds_are_shown_and_filtered(
     admin_page: Page, screenshot: Screenshot, booking: str
 ) -> None:
-    admin_page.goto("/admin/reservations/event/?q=matinee")
+    admin_page.goto("/admin/reservations/event/?q=premiere")
     expect(admin_page.get_by_text("3 sold, 4 held, 13 available")).to_be_visible()
     screenshot("events-held")
     admin_page.goto("/admin/reservations/reservation/?status__exact=held")
-    expect(admin_page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(admin_page.locator("#result_list tbody tr")).to_have_count(2)
     screenshot("reservations-held")
 
 
@@ -142,7 +144,7 @@ def test_booking_is_cancelled_as_a_whole(
     run_cancel(admin_page)
     expect(admin_page.get_by_text("bookings are cancelled as a whole")).to_be_visible()
     screenshot("reservation-of-a-booking")
-    admin_page.get_by_role("link", name=booking).click()
+    admin_page.get_by_role("link", name="Open the booking").click()
     expect(admin_page.locator("section, fieldset").get_by_role("link", name="Gala")).to_be_visible()
     screenshot("booking")
 

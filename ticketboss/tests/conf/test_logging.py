@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
@@ -10,7 +11,15 @@ import structlog
 from ticketboss.conf.logging import logging_config
 
 
-@pytest.mark.parametrize("readable", [True, False])
+@pytest.fixture(autouse=True)
+def structlog_configuration() -> Iterator[None]:
+    """Restore structlog's global configuration, which ``logging_config`` replaces."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
 def test_log_line_contains_the_request_id(readable: bool) -> None:
     config = logging_config(level="INFO", readable=readable)
     formatter = dict(config["formatters"]["structlog"])

@@ -98,7 +98,11 @@ def test_settings_docs_list_every_variable_once() -> None:
     assert sorted(names) == sorted(names_read())
 
 
-@pytest.mark.parametrize(("mode", "required"), [("development", {}), ("production", PRODUCTION)])
+@pytest.mark.parametrize(
+    ("mode", "required"),
+    [("development", {}), ("production", PRODUCTION)],
+    ids=["development", "production"],
+)
 def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str]) -> None:
     literals = documented_literals(mode)
     assert {"PORT", "EMAIL_URL"} <= literals.keys()
@@ -150,7 +154,9 @@ def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str])
         ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto,https", "HTTP_X_FORWARDED_PROTO,https"),
     ],
 )
-def test_invalid_value_is_rejected_by_name(name: str, value: str, expected: str) -> None:
+def test_error_for_an_invalid_value_names_the_variable(
+    name: str, value: str, expected: str
+) -> None:
     with patch.dict(os.environ, {name: value}, clear=True), pytest.raises(SystemExit) as exit_info:
         runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
     reason = str(exit_info.value)
@@ -160,7 +166,7 @@ def test_invalid_value_is_rejected_by_name(name: str, value: str, expected: str)
     assert expected in reason
 
 
-@pytest.mark.parametrize("suffix", ["", "_FILE"])
+@pytest.mark.parametrize("suffix", ["", "_FILE"], ids=["value", "file"])
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -198,7 +204,7 @@ def test_invalid_url_error_does_not_show_password(name: str, value: str) -> None
     assert "pa55word" not in done.stderr
 
 
-def test_production_settings(tmp_path: Path) -> None:
+def test_production_settings_are_parsed_and_secure(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("secret from a file\n")
     done = read(
         "SECRET_KEY",
@@ -241,8 +247,14 @@ def test_database_url_options_are_kept() -> None:
         assert part in done.stdout
 
 
-@pytest.mark.parametrize(("values", "backend"), [({}, "console"), (PRODUCTION, "dummy")])
-def test_email_backend_without_mail_server(values: dict[str, str], backend: str) -> None:
+@pytest.mark.parametrize(
+    ("values", "backend"),
+    [({}, "console"), (PRODUCTION, "dummy")],
+    ids=["development", "production"],
+)
+def test_without_mail_server_mails_are_printed_or_dropped(
+    values: dict[str, str], backend: str
+) -> None:
     done = read("EMAIL_BACKEND", **values)
     assert f"django.core.mail.backends.{backend}.EmailBackend" in done.stdout
 

@@ -148,7 +148,11 @@ def test_stop_if_unused_keeps_a_server_with_clients(running_cluster: Cluster) ->
     assert not running_cluster.is_running()
 
 
-@pytest.mark.parametrize("name", ["a b 'c' \"d\" $HOME `e` é", "with,comma" + "x" * 120])
+@pytest.mark.parametrize(
+    "name",
+    ["a b 'c' \"d\" $HOME `e` é", "with,comma" + "x" * 120],
+    ids=["special-characters", "comma-and-long"],
+)
 def test_server_runs_in_unusual_paths(folder: Path, name: str) -> None:
     cluster = Cluster(folder / name / "home")
     try:

@@ -58,7 +58,7 @@ class WorkerProcess:
 
     @property
     def output(self) -> str:
-        """Everything written to stdout and stderr so far, also by earlier workers of this home."""
+        """The output so far, including that of earlier workers with this home."""
         return self._log.read_text()
 
     def stop(self) -> int:
@@ -106,7 +106,7 @@ def held_seats_and_version(home: Path) -> list[Any]:
     return fetch(home, "SELECT held_seats, version FROM reservations_event")
 
 
-def test_killed_worker_repeats_only_the_e_mail_in_doubt(
+def test_killed_worker_resends_only_the_unconfirmed_mail(
     running_home: Path, mail_server: MailServer
 ) -> None:
     """The mail server has received the message, but the worker is killed before the reply."""
@@ -119,7 +119,7 @@ def test_killed_worker_repeats_only_the_e_mail_in_doubt(
     mail_server.hangs.clear()
     execute(
         running_home,
-        # As if half a minute had passed without a heartbeat, and the next minute had begun.
+        # As if the last heartbeat had been an hour ago, and the rescue job were due again.
         "UPDATE procrastinate_workers SET last_heartbeat = now() - '1 h'::interval",
         "DELETE FROM procrastinate_periodic_defers",
     )
@@ -146,9 +146,9 @@ def test_unresponsive_mail_server_delays_neither_jobs_nor_stop(
         wait_until(lambda: held_seats_and_version(running_home) == [(0, 2)])
         # The e-mail is still being sent; it times out after 10 seconds.
         assert fetch(running_home, f"{MAIL_JOBS} AND status = 'doing'") == [(1,)]
-        stopped_at = time.monotonic()
+        before = time.monotonic()
         assert worker.stop() == 0
-        assert time.monotonic() - stopped_at < 15  # 10 seconds, and a margin for a busy machine
+        assert time.monotonic() - before < 15  # 10 seconds, and a margin for a busy machine
     [(maintenance,)] = fetch(running_home, MAINTENANCE_JOBS)
     assert maintenance <= 2
 
@@ -168,7 +168,7 @@ def test_worker_reconnects_to_a_killed_database(running_home: Path) -> None:
 
 
 def worker_of(server: ServerProcess) -> psutil.Process | None:
-    """Return the job worker that the server has started, None if it is not running."""
+    """Return the job worker that the server has started, or None if it is not running."""
     for child in psutil.Process(server.process.pid).children():
         with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
             if child.cmdline()[-1:] == ["worker"]:
@@ -176,7 +176,7 @@ def worker_of(server: ServerProcess) -> psutil.Process | None:
     return None
 
 
-def test_server_restarts_its_worker_and_takes_it_down(migrated_home: Path) -> None:
+def test_worker_is_restarted_and_ends_with_its_server(migrated_home: Path) -> None:
     with ServerProcess(migrated_home, worker=True) as server:
         wait_until(lambda: fetch(migrated_home, WORKERS) == [(2,)])
         first = worker_of(server)
@@ -187,7 +187,7 @@ def test_server_restarts_its_worker_and_takes_it_down(migrated_home: Path) -> No
         wait_until(lambda: fetch(migrated_home, WORKERS) == [(4,)])
         second = worker_of(server)
         assert second is not None
-        if sys.platform == "linux":  # only there does a child get a signal when its parent dies
+        if sys.platform == "linux":  # Other systems do not signal a child when its parent dies.
             server.stop(signal.SIGKILL)
             wait_until(lambda: not second.is_running())
     assert "Traceback" not in server.output

@@ -27,7 +27,9 @@ def slugs(cluster: Cluster) -> list[str]:
 def cluster(shared_home: Path, settings: Settings) -> Cluster:
     settings.TICKETBOSS_HOME = shared_home
     settings.DATABASE_URL = ""
-    return Cluster(shared_home)
+    cluster = Cluster(shared_home)
+    cluster.start()
+    return cluster
 
 
 def rename_event(cluster: Cluster, slug: str) -> None:
@@ -35,7 +37,7 @@ def rename_event(cluster: Cluster, slug: str) -> None:
         connection.execute("UPDATE reservations_event SET slug = %s", [slug])
 
 
-def test_status_and_stop_report_if_the_server_is_running(cluster: Cluster) -> None:
+def test_status_and_stop_report_whether_server_is_running(cluster: Cluster) -> None:
     cluster.stop()
     with pytest.raises(SystemExit, match="3"):
         postgres("status")
@@ -53,6 +55,13 @@ def test_restore_undoes_changes_made_after_the_backup(cluster: Cluster, folder: 
     rename_event(cluster, "renamed-after-backup")
     assert postgres("restore", saved) == f"Restored from {saved}.\n"
     assert slugs(cluster) == original
+
+
+def test_backup_and_restore_leave_a_stopped_server_stopped(cluster: Cluster, folder: Path) -> None:
+    cluster.stop()
+    for command in ("backup", "restore"):
+        postgres(command, folder / "saved.dump")
+        assert not cluster.is_running()
 
 
 def test_backup_without_file_name_creates_a_private_file(cluster: Cluster) -> None:

@@ -53,14 +53,14 @@ def test_metrics_are_off_by_default(client: Client) -> None:
         ("::ffff:10.1.2.3", 200),
         ("10.1.2.4", 404),
         ("2001:db8::1", 404),
-        ("", 404),
+        pytest.param("", 404, id="no-address"),
     ],
 )
 def test_metrics_are_shown_to_listed_addresses(
     db: None, allowed: None, client: Client, address: str, status: int
 ) -> None:
     assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
-    # A proxy on an allowed address forwards requests from anywhere.
+    # An allowed address may be that of a proxy, which forwards requests from any client.
     for header in ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_REAL_IP", "FORWARDED", "VIA"):
         extra: dict[str, Any] = {"REMOTE_ADDR": address, f"HTTP_{header}": "127.0.0.1"}
         proxied = client.get("/metrics", **extra)

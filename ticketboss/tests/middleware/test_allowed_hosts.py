@@ -5,7 +5,7 @@ from django.test import Client
 from pytest_django import Settings
 
 
-@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("debug", [True, False], ids=["development", "production"])
 def test_unknown_host_gets_plain_400(settings: Settings, debug: bool) -> None:
     settings.DEBUG = debug
     response = Client().get("/reservations", headers={"Host": "evil.example", "X-Request-ID": "a"})

@@ -21,7 +21,7 @@ def subclasses(cls: type) -> Iterator[type]:
         yield from subclasses(each)
 
 
-# gunicorn answers 500 to an invalid PROXY header, our worker 400.
+# For an invalid PROXY header, gunicorn answers 500 and our worker 400.
 PARSE_ERRORS = sorted(set(subclasses(errors.ParseException)) - {errors.InvalidProxyHeader}, key=str)
 
 

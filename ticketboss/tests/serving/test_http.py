@@ -47,7 +47,7 @@ def test_chunked_body_is_accepted_up_to_the_size_limit(server: ServerProcess) ->
             )
 
 
-def test_http_1_0_get(server: ServerProcess) -> None:
+def test_http_1_0_get_is_answered(server: ServerProcess) -> None:
     response = raw(server, b"GET /health HTTP/1.0\r\n\r\n")
     assert response.startswith((b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\n"))
     assert response.endswith(b'{"status":"ok"}')
@@ -79,6 +79,7 @@ def test_unknown_host_gets_plain_400(server: ServerProcess) -> None:
         b"OPTIONS * HTTP/1.1\r\nAccept: application/json\r\n",
         b"CONNECT example.org:443 HTTP/1.1\r\n",
     ],
+    ids=["unknown-charset", "options-asterisk", "connect"],
 )
 def test_request_that_django_cannot_parse_returns_json_400(
     server: ServerProcess, request_head: bytes
@@ -100,6 +101,15 @@ def test_request_that_django_cannot_parse_returns_json_400(
         (b"\xff\xfe\r\n", 400, "invalid"),
         (POST + b"Content-Length: -1\r\n", 400, "invalid"),
         (POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400, "invalid"),
+    ],
+    ids=[
+        "long-url",
+        "long-header",
+        "nul-in-header",
+        "unknown-version",
+        "not-http",
+        "negative-length",
+        "length-and-chunked",
     ],
 )
 def test_request_rejected_by_gunicorn_returns_json_error(

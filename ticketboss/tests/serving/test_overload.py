@@ -60,7 +60,7 @@ def post_once(server: ServerProcess, path: str, body: object) -> tuple[int, Any,
 
 
 def run_clients(server: ServerProcess, action: Callable[[Client], Any]) -> list[Any]:
-    """Run ``action`` concurrently with a client each; return the results."""
+    """Run ``action`` for ``CLIENTS`` concurrent clients; return the results."""
 
     def run(_: int) -> Any:
         client = Client(server)
@@ -142,7 +142,8 @@ def test_requests_over_the_limit_get_503_without_waiting(migrated_home: Path) ->
             wait_until_full(server)
             started = time.monotonic()
             status, body, headers = post_once(server, "/reservations", BUY)
-            assert time.monotonic() - started < 10  # those in flight wait up to 30 for the lock
+            # Requests in flight wait for the lock for up to 30 seconds.
+            assert time.monotonic() - started < 10
             assert (status, body["code"], headers["Retry-After"]) == (503, "busy", "1")
             assert headers["X-Request-ID"]
             status, body, headers = post_once(server, "/api/v1/bookings", {})
@@ -161,7 +162,7 @@ def test_requests_over_the_limit_get_503_without_waiting(migrated_home: Path) ->
 def wait_until_full(server: ServerProcess) -> None:
     """Return when as many requests are in flight as the server admits.
 
-    The request that it repeats is invalid, hence answered without the database if admitted.
+    Until then, the server answers this invalid request with 400, without using the database.
     """
     wait_until(lambda: post_once(server, "/api/v1/bookings", {})[0] == 503)
 
@@ -208,7 +209,8 @@ def test_lock_timeout_answers_leader_and_queue_with_503(migrated_home: Path) -> 
         wait_until_blocking(locking)
         calls += [pool.submit(server.reserve) for _ in range(8)]
         assert Counter(call.result(30).status for call in calls) == {503: 9}
-    # One timeout for the leader, one for the queue; the others did not wait for the lock.
+    # One for the leader, one for the queue, and at most one for requests that arrive later. The
+    # others do not wait for the lock.
     assert server.output.count("canceling statement due to lock timeout") <= 3
 
 

@@ -37,7 +37,7 @@ POSTGRES_URL = "postgresql://someone:pa55word@127.0.0.1:{port}/tickets"
 
 def assert_one_line_error(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     """Check that the command failed with a single line on stderr that contains ``parts``."""
-    assert done.returncode not in (0, None), done.stdout
+    assert done.returncode != 0, done.stdout
     error = done.stderr.strip()
     assert "Traceback" not in error + done.stdout
     assert len(error.splitlines()) == 1, error
@@ -89,7 +89,7 @@ def post_login(
     return connection.getresponse()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
 def test_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> None:
     with (
         ServerProcess(migrated_home, worker=True) as server,
@@ -107,7 +107,7 @@ def test_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> None
     assert "Traceback" not in server.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_request_in_flight_finishes_during_stop(migrated_home: Path, number: int) -> None:
     with ServerProcess(migrated_home, LOCK_TIMEOUT="30") as server, ThreadPoolExecutor(1) as pool:
         with locked_events(server) as locking:
@@ -228,7 +228,7 @@ def test_unusable_home_fails_with_one_line(folder: Path) -> None:
 
 
 def test_first_start_on_a_full_disk_can_be_repeated(home: Path) -> None:
-    """A limit on the size of files simulates the full disk: initdb fails."""
+    """A limit on the size of files simulates the full disk, so that initdb fails."""
     done = subprocess.run(
         ["bash", "-c", 'ulimit -f 64; exec "$0" manage.py serve', sys.executable],
         cwd=ROOT,
@@ -270,7 +270,7 @@ def test_killed_database_loses_no_confirmed_reservation(server: ServerProcess) -
 
 
 def buy_until(stop: threading.Event, server: ServerProcess, acknowledged: list[str]) -> set[int]:
-    """Reserve seats one by one; record the ids of the successful requests, return all statuses."""
+    """Reserve seats until ``stop`` is set; append their ids, and return all statuses."""
     statuses = set()
     while not stop.is_set():
         response = server.reserve()

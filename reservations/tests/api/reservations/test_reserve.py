@@ -82,6 +82,7 @@ def test_more_seats_than_available_are_refused(event: Event, client: APIClient, 
         ([3], "Seats must be an integer"),
         ({}, "Seats must be an integer"),
     ],
+    ids=repr,
 )
 def test_invalid_seats_are_rejected(
     event: Event, client: APIClient, seats: Any, message: str
@@ -127,6 +128,7 @@ def test_numbers_with_many_digits_are_out_of_range(
         ("bell\x07", "Partner ID must not contain control characters"),
         ("\ud800", "Partner ID must not contain control characters"),
     ],
+    ids=repr,
 )
 def test_invalid_partner_is_rejected(
     event: Event, client: APIClient, partner: Any, message: str
@@ -154,7 +156,7 @@ def test_all_missing_fields_are_reported(event: Event, client: APIClient) -> Non
     )
 
 
-@pytest.mark.parametrize("slug", [5, None, True, ["x"]])
+@pytest.mark.parametrize("slug", [5, None, True, ["x"]], ids=repr)
 def test_event_id_must_be_a_string(event: Event, client: APIClient, slug: Any) -> None:
     response = post(client, "/reservations", RESERVATION | {"eventId": slug})
     assert_invalid(response, ("eventId", "Event ID must be a string"))
@@ -224,7 +226,7 @@ def test_body_is_read_as_utf8_whatever_the_charset(event: Event, client: APIClie
     assert Reservation.objects.get().partner == "Ünïcode"
 
 
-def test_last_of_duplicate_keys_counts(event: Event, client: APIClient) -> None:
+def test_last_of_duplicate_json_keys_wins(event: Event, client: APIClient) -> None:
     response = post(client, "/reservations", b'{"partnerId": "p", "seats": 99, "seats": 1}')
     assert (response.status_code, response.json()["seats"]) == (201, 1)
 
@@ -280,7 +282,7 @@ def test_other_methods_are_not_allowed(
 
 
 @pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png", "*/*", "x"])
-def test_response_is_json_whatever_is_accepted(
+def test_response_is_json_for_any_accept_header(
     event: Event, client: APIClient, accept: str
 ) -> None:
     response = post(client, "/reservations", RESERVATION, accept=accept)

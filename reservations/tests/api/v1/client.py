@@ -10,7 +10,7 @@ INVALID_NUMBERS: list[Any] = [
     "0",
     "-1",
     "x",
-    "",
+    pytest.param("", id="empty"),
     "1.0",
     "1e1",
     " 1",

@@ -122,6 +122,7 @@ INTEGER = "quantity must be an integer"
         (None, INTEGER),
         ([], INTEGER),
     ],
+    ids=repr,
 )
 def test_invalid_quantity_is_rejected(
     event: Event, client: APIClient, quantity: Any, message: str
@@ -157,6 +158,7 @@ EMAIL = "must be a valid email"
         [],
         {},
     ],
+    ids=repr,
 )
 def test_invalid_email_is_rejected(event: Event, client: APIClient, email: Any) -> None:
     assert_invalid(

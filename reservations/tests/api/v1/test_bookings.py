@@ -59,13 +59,13 @@ def test_list_can_be_filtered_by_email_status_and_event(event: Event, client: AP
         assert listed(client, eventId=unknown) == []
 
 
-@pytest.mark.parametrize("status", ["confirmed", "", "x", "CONFIRMED,CANCELLED", "\x00"])
+@pytest.mark.parametrize("status", ["confirmed", "", "x", "CONFIRMED,CANCELLED", "\x00"], ids=repr)
 def test_unknown_status_is_rejected(event: Event, client: APIClient, status: str) -> None:
     response = client.get(BOOKINGS, {"status": status})
     assert_invalid(response, ("status", "must be one of CONFIRMED, CANCELLED"))
 
 
-@pytest.mark.parametrize("email", ["", "x", "a@b", "\x00"])
+@pytest.mark.parametrize("email", ["", "x", "a@b", "\x00"], ids=repr)
 def test_invalid_email_is_rejected(event: Event, client: APIClient, email: str) -> None:
     response = client.get(BOOKINGS, {"email": email})
     assert_invalid(response, ("email", "must be a valid email"))
@@ -100,10 +100,10 @@ def test_number_of_queries_does_not_grow_with_bookings(client: APIClient, number
     events = EventFactory.create_batch(number)
     bookings = [book(*((event, 1) for event in events)) for _ in range(number)]
     with CaptureQueriesContext(connection) as queries:
-        client.get(BOOKINGS)
+        assert len(client.get(BOOKINGS).json()["data"]) == number
     assert len(queries) == 3
     with CaptureQueriesContext(connection) as queries:
-        client.get(f"{BOOKINGS}/{bookings[0]}")
+        assert client.get(f"{BOOKINGS}/{bookings[0]}").status_code == 200
     assert len(queries) == 2
 
 
