@@ -53,6 +53,8 @@ class LoadResult:
     statuses: dict[str, int] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
     """Unanswered requests, by kind of connection error."""
+    cpu: float = 0.0
+    """CPU time of the server's workers per answer, in microseconds; 0 if not measured."""
 
     def __str__(self) -> str:
         latencies = f", p50 {self.p50:.1f} ms, p99 {self.p99:.1f} ms" if self.requests else ""

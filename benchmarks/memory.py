@@ -16,10 +16,10 @@ def growth_factor(served: Served, slug: str, requests: int) -> float:
     """Return the workers' memory after ``requests`` requests, divided by that after 10,000."""
     target = Target(f"{served.url}/reservations", "mix", _CREATED, [slug])
     done = _send(target, 0, BASELINE_REQUESTS, seconds=1)
-    before = _resident(served.pid)
+    before = _resident(served)
     log(f"after {done:,} requests: {before / 1024:,.0f} MiB")
     done = _send(target, done, requests, seconds=_WRK_SECONDS)
-    after = _resident(served.pid)
+    after = _resident(served)
     log(f"after {done:,} requests: {after / 1024:,.0f} MiB")
     return after / before
 
@@ -35,17 +35,9 @@ def _send(target: Target, done: int, total: int, *, seconds: int) -> int:
     return done
 
 
-def _resident(pid: int) -> int:
-    """Return the resident memory of all workers in KiB.
-
-    ``pid`` is the process of ``serve``; gunicorn is its child, and the workers are gunicorn's.
-    """
-    workers = [worker for gunicorn in _children(pid) for worker in _children(gunicorn)]
-    return sum(_kibibytes(worker) for worker in workers)
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def _resident(served: Served) -> int:
+    """Return the resident memory of all workers in KiB."""
+    return sum(_kibibytes(worker) for worker in served.worker_pids())
 
 
 def _kibibytes(pid: int) -> int:

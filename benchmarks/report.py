@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +21,7 @@ from serving import ROOT, environment
 
 RESULTS = Path(__file__).with_name("results")
 _MIN_ROUNDS = 3
-_PACKAGES = ("Django", "djangorestframework", "psycopg", "gunicorn", "gevent")
+_PACKAGES = ("Django", "djangorestframework", "psycopg", "gunicorn", "gevent", "httptools")
 _SETTINGS = (
     "WEB_CONCURRENCY",
     "DATABASE_POOL_SIZE",
@@ -51,7 +52,7 @@ class RunInfo:
 
 def table(metrics: Sequence[Metric]) -> str:
     """Return the metrics as a Markdown table."""
-    reached = {True: "yes", False: "**no**", None: "not measured"}
+    reached = {True: "yes", False: "**no**", None: "-"}
     rows = [
         f"| {metric.name} | {metric.measured} | {metric.goal} | {reached[metric.reached]} |"
         for metric in metrics
@@ -143,7 +144,9 @@ def _environment(run_info: RunInfo) -> Iterator[tuple[str, str]]:
     )
     packages = [f"{name} {version(name)}" for name in _PACKAGES]
     postgresql = f"PostgreSQL {run_info.database['server_version']}"
-    python = f"Python {platform.python_version()}"
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    built = "with" if optimised else "without"
+    python = f"Python {platform.python_version()} (built {built} optimisations)"
     yield "versions", ", ".join([python, *packages, postgresql, f"wrk {_wrk_version()}"])
     yield "server", ", ".join(f"`{name}={value}`" for name, value in run_info.server.items())
     yield (

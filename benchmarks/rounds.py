@@ -4,12 +4,12 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from database import BenchmarkDatabase, locked
 from load import LoadResult, Target, log, run_pgbench, run_wrk, start_wrk, wait_for_result
-from serving import Cluster
+from serving import Cluster, Served
 
 FEW_CLIENTS, MANY_CLIENTS, PEAK_CLIENTS = 32, 128, 1280
 # Clients that wait for the locked event.
@@ -26,13 +26,18 @@ Workload = Callable[[], LoadResult]
 
 @dataclass
 class Benchmark:
-    """One run against two servers: one with production settings, one without group commit."""
+    """One run against several servers that share one PostgreSQL."""
 
     cluster: Cluster
     database: BenchmarkDatabase
-    url: str
-    url_off: str
-    """The address of the server without group commit."""
+    on: Served
+    """The server with production settings."""
+    off: Served
+    """The server without group commit."""
+    before: Served | None
+    """A server that runs older code, with production settings."""
+    sqlite_urls: Mapping[str, str]
+    """The addresses of the servers with SQLite, by framework."""
     seconds: int
     """The duration of one round."""
     rounds: int
@@ -41,24 +46,25 @@ class Benchmark:
     unexpected: Counter[str] = field(default_factory=Counter)
     """Unexpected answers of the server with production settings, by status or error."""
     unexpected_off: Counter[str] = field(default_factory=Counter)
-    """The same for the server without group commit, which is only a baseline."""
+    """The same for the servers that are only a baseline."""
     miscounted_seats: int = 0
     """Seats of sold-out events that were accepted beyond capacity, or taken without a 201."""
 
     def warm_up(self) -> None:
-        """Run both servers and pgbench once without recording the results."""
+        """Run all servers and pgbench once without recording the results."""
         log("warming up")
         for workload in (
             self._reservations(FEW_CLIENTS),
             self._reservations_off(FEW_CLIENTS),
             self._pgbench(FEW_CLIENTS),
+            *self._others(FEW_CLIENTS).values(),
         ):
             workload()
 
     def hot_event(self) -> None:
         """Compare reservations, refusals, summaries, pgbench and an empty view; 128 clients."""
-        summary = f"{self.url}/reservations?eventId={self.database.open_event('summary')}"
-        sold_out = self._reserve(self.url, self.database.open_event("sold-out", 0), _CONFLICT)
+        summary = f"{self.on.url}/reservations?eventId={self.database.open_event('summary')}"
+        sold_out = self._reserve(self.on, self.database.open_event("sold-out", 0), _CONFLICT)
         with urllib.request.urlopen(summary) as answer:
             if_none_match = f"If-None-Match: {answer.headers['ETag']}"
         get = partial(Target, script="get")
@@ -66,7 +72,10 @@ class Benchmark:
             {
                 "reservations, 128 clients": self._reservations(MANY_CLIENTS),
                 "pgbench, 128 clients": self._pgbench(MANY_CLIENTS),
-                "GET /health, 128 clients": self._requests(get(f"{self.url}/health", expected=_OK)),
+                **self._others(MANY_CLIENTS),
+                "GET /health, 128 clients": self._requests(
+                    get(f"{self.on.url}/health", expected=_OK)
+                ),
                 "without group commit, 128 clients": self._reservations_off(MANY_CLIENTS),
                 "refusals, 128 clients": self._requests(sold_out),
                 "summaries, 128 clients": self._requests(get(summary, expected=_OK)),
@@ -81,11 +90,12 @@ class Benchmark:
         events = [
             self.database.open_event(f"event-{number}") for number in range(1, BOOKABLE_EVENTS + 1)
         ]
-        bookings = Target(f"{self.url}/api/v1/bookings", "book", _CREATED, events)
+        bookings = Target(f"{self.on.url}/api/v1/bookings", "book", _CREATED, events)
         self._alternate(
             {
                 "reservations, 32 clients": self._reservations(FEW_CLIENTS),
                 "pgbench, 32 clients": self._pgbench(FEW_CLIENTS),
+                **self._others(FEW_CLIENTS),
                 "bookings, 32 clients": self._requests(bookings, FEW_CLIENTS),
             }
         )
@@ -123,7 +133,7 @@ class Benchmark:
         )
 
     def _peak(self) -> LoadResult:
-        target = self._reserve(self.url, self.database.open_event())
+        target = self._reserve(self.on, self.database.open_event())
         result = run_wrk(target, clients=PEAK_CLIENTS, seconds=self.seconds)
         self.unexpected.update(result.other_than(_CREATED, _BUSY))
         return result
@@ -142,7 +152,7 @@ class Benchmark:
             {
                 "new event, 128 clients": self._reservations(MANY_CLIENTS),
                 "event with many reservations, 128 clients": self._requests(
-                    self._reserve(self.url, slug)
+                    self._reserve(self.on, slug)
                 ),
             }
         )
@@ -152,7 +162,7 @@ class Benchmark:
         for number in range(1, self.rounds + 1):
             log(f"round {number}: the last {LAST_SEATS} seats")
             slug = self.database.open_event(seats=LAST_SEATS)
-            target = self._reserve(self.url, slug)
+            target = self._reserve(self.on, slug)
             result = run_wrk(target, clients=MANY_CLIENTS, seconds=self.seconds)
             self.database.wait_until_idle()
             self.unexpected.update(result.other_than(_CREATED, _CONFLICT))
@@ -194,7 +204,7 @@ class Benchmark:
             names.reverse()
 
     def _with_locked_event(self, slug: str) -> LoadResult:
-        waiting = self._reserve(self.url, slug)
+        waiting = self._reserve(self.on, slug)
         with locked(self.cluster, slug):
             seconds = self.seconds + 2 * _LOCK_WAIT_SECONDS
             process = start_wrk(waiting, clients=WAITING_CLIENTS, seconds=seconds)
@@ -205,25 +215,44 @@ class Benchmark:
             log(f"    waiting clients: {ignored.statuses or 'no answer'}")
         return result
 
-    def _reserve(self, url: str, slug: str, expected: int = _CREATED) -> Target:
-        return Target(f"{url}/reservations", "reserve", expected, [slug])
+    def _others(self, clients: int) -> dict[str, Workload]:
+        """Return the workloads of the servers to compare with: SQLite, and the code before."""
+        workloads = {
+            f"SQLite ({framework}), {clients} clients": self._requests(
+                Target(f"{url}/", "reserve", _CREATED, ["hot"]), clients
+            )
+            for framework, url in self.sqlite_urls.items()
+        }
+        if before := self.before:
+            workloads[f"the code before, {clients} clients"] = lambda: self._sell(
+                before, clients, 0, self.unexpected_off
+            )
+        return workloads
+
+    def _reserve(self, served: Served, slug: str, expected: int = _CREATED) -> Target:
+        return Target(f"{served.url}/reservations", "reserve", expected, [slug])
 
     def _requests(self, target: Target, clients: int = MANY_CLIENTS) -> Workload:
         return lambda: self._run(target, clients, self.seconds, self.unexpected)
 
     def _reservations(self, clients: int, seconds: int = 0) -> Workload:
-        return lambda: self._sell(self.url, clients, seconds, self.unexpected)
+        return lambda: self._sell(self.on, clients, seconds, self.unexpected)
 
     def _reservations_off(self, clients: int, seconds: int = 0) -> Workload:
-        return lambda: self._sell(self.url_off, clients, seconds, self.unexpected_off)
+        return lambda: self._sell(self.off, clients, seconds, self.unexpected_off)
 
     def _pgbench(self, clients: int, seconds: int = 0) -> Workload:
         return lambda: run_pgbench(self.cluster, clients=clients, seconds=seconds or self.seconds)
 
-    def _sell(self, url: str, clients: int, seconds: int, unexpected: Counter[str]) -> LoadResult:
+    def _sell(
+        self, served: Served, clients: int, seconds: int, unexpected: Counter[str]
+    ) -> LoadResult:
         # Each round uses a new event.
-        target = self._reserve(url, self.database.open_event())
-        return self._run(target, clients, seconds or self.seconds, unexpected)
+        target = self._reserve(served, self.database.open_event())
+        before = served.cpu_seconds()
+        result = self._run(target, clients, seconds or self.seconds, unexpected)
+        used = served.cpu_seconds() - before
+        return replace(result, cpu=1e6 * used / max(result.requests, 1))
 
     def _run(
         self, target: Target, clients: int, seconds: int, unexpected: Counter[str]

@@ -3,9 +3,10 @@
 import argparse
 import os
 import resource
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from database import BenchmarkDatabase, production_settings, running
 from load import log, missing_programs, prepare_pgbench
 from metrics import RATIOS, Metric, compare, memory_growth, must_be_zero
 from rounds import Benchmark
-from serving import Cluster, server
+from serving import ROOT, Cluster, Served, gunicorn, server
 
 GROUP_COMMIT_OFF = {"GROUP_COMMIT": "0"}
 # Settings that can be overridden from the environment, for example: WEB_CONCURRENCY=4 make bench
@@ -38,6 +39,8 @@ class Options:
     quick: bool
     memory: int | None
     """Number of requests for the memory measurement; None to skip it."""
+    before: str
+    """The git revision of older code to compare with; empty to skip it."""
 
     @property
     def rows(self) -> int:
@@ -64,9 +67,21 @@ def parse_options() -> Options:
         metavar="REQUESTS",
         help="also measure the workers' memory after this many requests (default: 1,000,000)",
     )
+    parser.add_argument(
+        "--before",
+        default="",
+        metavar="REVISION",
+        help="also compare with older code: a git revision",
+    )
     parsed = parser.parse_args()
     seconds, rounds = (1, 1) if parsed.quick else (5, 3)
-    return Options(parsed.seconds or seconds, parsed.rounds or rounds, parsed.quick, parsed.memory)
+    return Options(
+        parsed.seconds or seconds,
+        parsed.rounds or rounds,
+        parsed.quick,
+        parsed.memory,
+        parsed.before,
+    )
 
 
 def main() -> int:
@@ -112,6 +127,9 @@ def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.Run
         running(cluster),
         server(home, settings) as on,
         server(home, settings | GROUP_COMMIT_OFF) as off,
+        older_server(home, settings, options.before) as before,
+        sqlite_server(home.parent, "django_application") as sqlite_django,
+        sqlite_server(home.parent, "bare_application") as sqlite_bare,
         cluster.connect("ticketboss") as connection,
     ):
         database = BenchmarkDatabase(connection, home, settings)
@@ -123,8 +141,48 @@ def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.Run
             | {"file system": report.file_system_type(cluster.install.data)},
         )
         prepare_pgbench(cluster)
-        benchmark = Benchmark(cluster, database, on.url, off.url, options.seconds, options.rounds)
+        benchmark = Benchmark(
+            cluster,
+            database,
+            on,
+            off,
+            before,
+            {"Django": sqlite_django, "no framework": sqlite_bare},
+            options.seconds,
+            options.rounds,
+        )
         yield benchmark, run_info
+
+
+@contextmanager
+def sqlite_server(folder: Path, application: str) -> Iterator[str]:
+    """Run an application of ``sqlite_server.py`` with its database in ``folder``; yield its URL."""
+    variables = {"PATH": os.defpath, "SQLITE_FILE": str(folder / f"{application}.sqlite")}
+    arguments = ["--worker-class", "gevent", f"sqlite_server:{application}"]
+    with gunicorn(arguments, folder, variables) as url:
+        yield url
+
+
+@contextmanager
+def older_server(home: Path, settings: Mapping[str, str], revision: str) -> Iterator[Served | None]:
+    """Run the code of a git revision with the installed packages; None without a revision.
+
+    Raises:
+        SystemExit: the revision does not exist, or its server does not start.
+    """
+    if not revision:
+        yield None
+        return
+    checkout = home.parent / "before"
+    git = ["git", "-C", str(ROOT), "worktree"]
+    added = subprocess.run([*git, "add", "--detach", str(checkout), revision], check=False)
+    if added.returncode:
+        raise SystemExit(f"git cannot check out {revision}")
+    try:
+        with server(home, settings, checkout) as served:
+            yield served
+    finally:
+        subprocess.run([*git, "remove", "--force", str(checkout)], check=True)
 
 
 def measure(
@@ -177,7 +235,7 @@ def notes(benchmark: Benchmark) -> list[str]:
     lines = []
     for name, unexpected in (
         ("TicketBoss", benchmark.unexpected),
-        ("Without group commit", benchmark.unexpected_off),
+        ("Without group commit, and the code before", benchmark.unexpected_off),
     ):
         if unexpected:
             counts = ", ".join(f"{status}: {count:,}" for status, count in unexpected.items())

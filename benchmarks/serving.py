@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
+_BENCHMARKS = Path(__file__).resolve().parent
+ROOT = _BENCHMARKS.parent
 sys.path.insert(0, str(ROOT))
 
 from ticketboss.embedded_postgres.cluster import Cluster  # noqa: E402
 
-__all__ = ["Cluster", "Served", "environment", "server"]
+__all__ = ["Cluster", "Served", "environment", "gunicorn", "server"]
 
 
 class Served(NamedTuple):
@@ -29,6 +30,18 @@ class Served(NamedTuple):
     password: str
     pid: int
 
+    def worker_pids(self) -> list[int]:
+        """Return the workers: gunicorn is a child of ``pid``, and they are gunicorn's."""
+        return [worker for gunicorn in _children(self.pid) for worker in _children(gunicorn)]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the workers have used so far."""
+        ticks = 0
+        for pid in self.worker_pids():
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])  # utime and stime, see proc(5)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a TicketBoss process that uses ``home``, plus ``extra``."""
@@ -37,23 +50,65 @@ def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     return base | dict(extra or {})
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @contextmanager
-def server(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Served]:
-    """Run a server without a job worker, with the environment variables ``extra``.
+def server(
+    home: Path, extra: Mapping[str, str] | None = None, root: Path = ROOT
+) -> Iterator[Served]:
+    """Run the server of the checkout ``root`` without a job worker.
+
+    Args:
+        home: its TICKETBOSS_HOME.
+        extra: additional environment variables.
+        root: the code to run.
 
     Raises:
         SystemExit: the server does not start.
     """
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
+    variables = environment(home, {"PORT": str(port), **(extra or {})})
+    command = [sys.executable, "manage.py", "serve", "--no-worker"]
     log = home.parent / f"log-{port}"
+    with _gunicorn_started(command, log, variables, root) as process:
+        found = re.search(r"admin / (\S+)", log.read_text())
+        yield Served(f"http://127.0.0.1:{port}", found[1] if found else "", process.pid)
+
+
+@contextmanager
+def gunicorn(arguments: list[str], folder: Path, variables: Mapping[str, str]) -> Iterator[str]:
+    """Run gunicorn in the folder of the benchmarks, and yield its URL.
+
+    Args:
+        arguments: of gunicorn, without its address.
+        folder: for the log.
+        variables: the environment.
+
+    Raises:
+        SystemExit: gunicorn does not start.
+    """
+    port = _free_port()
+    command = [sys.executable, "-m", "gunicorn", *arguments, "--no-control-socket"]
+    command += ["--bind", f"127.0.0.1:{port}"]
+    with _gunicorn_started(command, folder / f"log-{port}", variables, _BENCHMARKS):
+        yield f"http://127.0.0.1:{port}"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+@contextmanager
+def _gunicorn_started(
+    command: list[str], log: Path, variables: Mapping[str, str], cwd: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--no-worker"],
-            cwd=ROOT,
-            env=environment(home, {"PORT": str(port), **(extra or {})}),
-            stdout=output,
-            stderr=subprocess.STDOUT,
+            command, cwd=cwd, env=dict(variables), stdout=output, stderr=subprocess.STDOUT
         )
     try:
         while "Booting worker" not in log.read_text() and process.poll() is None:
@@ -61,8 +116,7 @@ def server(home: Path, extra: Mapping[str, str] | None = None) -> Iterator[Serve
         time.sleep(2)
         if process.poll() is not None:
             raise SystemExit(log.read_text())
-        found = re.search(r"admin / (\S+)", log.read_text())
-        yield Served(f"http://127.0.0.1:{port}", found[1] if found else "", process.pid)
+        yield process
     finally:
         process.terminate()
         process.wait()
