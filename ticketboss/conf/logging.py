@@ -1,15 +1,27 @@
 """Structured logs: readable lines in development, JSON in production."""
 
+import os
 import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+request_id: ContextVar[str] = ContextVar("request_id")
+"""The id of the current request, set by ticketboss.middleware.request_log."""
+
+
+def _add_request_id(_logger: object, _method: str, entry: EventDict) -> EventDict:
+    if current := request_id.get(""):
+        entry["request_id"] = current
+    return entry
+
 
 _SHARED: list[Processor] = [
-    # Adds the request id that ticketboss.middleware.request_log binds.
-    structlog.contextvars.merge_contextvars,
+    _add_request_id,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -77,20 +89,43 @@ def _use_standard_library() -> None:
 def _bypass_standard_library(level: str) -> None:
     """Write our own log lines directly to stderr, several times faster than through ``logging``."""
     structlog.configure(
-        processors=[
-            *_SHARED,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(_dump_bytes),
-        ],
+        processors=[_render_json],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda name=None: structlog.BytesLogger(sys.stderr.buffer, name=name),
+        logger_factory=_StderrLogger,
         cache_logger_on_first_use=True,
     )
 
 
-def _dump_bytes(entry: dict[str, Any], **_: object) -> bytes:
-    return orjson.dumps(entry, default=repr)
+def _render_json(logger: "_StderrLogger", method: str, entry: EventDict) -> bytes:
+    """Do what ``_SHARED`` and the JSON renderer do, in one step; every request has a line."""
+    if current := request_id.get(""):
+        entry["request_id"] = current
+    entry["level"] = method
+    entry["logger"] = logger.name
+    entry["timestamp"] = datetime.now(UTC)
+    if "exc_info" in entry:
+        entry = structlog.processors.format_exc_info(logger, method, entry)
+    return _dump_bytes(entry)
 
 
-def _dump(entry: dict[str, Any], **_: object) -> str:
+class _StderrLogger:
+    """Writes each line with one system call, so that the lines of processes do not mix."""
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name
+
+    def msg(self, line: bytes) -> None:
+        """Write a line."""
+        unwritten = memoryview(line + b"\n")
+        while unwritten:
+            unwritten = unwritten[os.write(sys.stderr.fileno(), unwritten) :]
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _dump_bytes(entry: EventDict, **_: object) -> bytes:
+    return orjson.dumps(entry, default=repr, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+
+
+def _dump(entry: EventDict, **_: object) -> str:
     return _dump_bytes(entry).decode()

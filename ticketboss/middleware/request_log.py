@@ -9,9 +9,9 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from prometheus_client import Histogram
-from structlog.contextvars import bind_contextvars, reset_contextvars
 from uuid_utils import uuid4
 
+from ticketboss.conf.logging import request_id
 from ticketboss.metrics.requests import REQUEST_SECONDS
 
 log = structlog.get_logger(__name__)
@@ -20,9 +20,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def request_id_for(sent: str) -> str:
+def _request_id(sent: str | None) -> str:
     """Return the id ``sent`` by the client if it is well-formed, otherwise a new one."""
-    return sent if _VALID_ID.fullmatch(sent) else uuid4().hex
+    return sent if sent and _VALID_ID.fullmatch(sent) else uuid4().hex
 
 
 class RequestLogMiddleware:
@@ -33,9 +33,9 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on with its id bound to the log context."""
-        request_id = request_id_for(request.META.get("HTTP_X_REQUEST_ID", ""))
+        own_id = _request_id(request.META.get("HTTP_X_REQUEST_ID"))
         started = perf_counter()
-        bound = bind_contextvars(request_id=request_id)
+        token = request_id.set(own_id)
         try:
             response = self.get_response(request)
             seconds = perf_counter() - started
@@ -49,10 +49,10 @@ class RequestLogMiddleware:
                 **_forwarded(request),
             )
         finally:
-            reset_contextvars(**bound)
+            request_id.reset(token)
         method = request.method if request.method in _METHODS else "other"
         _histogram(method, response.status_code).observe(seconds)
-        response["X-Request-ID"] = request_id
+        response["X-Request-ID"] = own_id
         return response
 
 
