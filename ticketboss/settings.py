@@ -56,9 +56,12 @@ try:
     HOST = env.str("HOST", "127.0.0.1", validate=Length(min=1))
     PORT = env.int("PORT", 8000, validate=Range(1, 65535))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
+    WORKER_CLASS = env.str("WORKER_CLASS", "ticketboss", validate=OneOf(["ticketboss", "gevent"]))
     WORKER_CONNECTIONS = env.int("WORKER_CONNECTIONS", 1000, validate=Range(1, 100_000))
     MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 512, validate=Range(1, 100_000))
-    TICKETBOSS_HOME = Path(env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"))).absolute()
+    TICKETBOSS_HOME = Path(
+        env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=Length(min=1))
+    ).absolute()
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
     DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 8, validate=Range(1, 1000))
@@ -196,17 +199,16 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ticketboss.middleware.request_log.RequestLogMiddleware",
+    "ticketboss.middleware.response_headers.ResponseHeadersMiddleware",
+    "ticketboss.middleware.request_errors.RequestErrorMiddleware",
+    "ticketboss.middleware.concurrency_limit.ConcurrencyLimitMiddleware",
     "ticketboss.middleware.allowed_hosts.AllowedHostsMiddleware",
     "ticketboss.middleware.https_redirect.HttpsRedirectMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "ticketboss.middleware.csp.PageCSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ticketboss.middleware.admin_only.AdminSessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "ticketboss.middleware.admin_only.AdminCsrfMiddleware",
     "ticketboss.middleware.admin_only.AdminAuthenticationMiddleware",
     "ticketboss.middleware.admin_only.AdminMessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "ticketboss.middleware.database_errors.DatabaseErrorMiddleware",
 ]
 ROOT_URLCONF = "ticketboss.urls"
@@ -254,9 +256,11 @@ SPECTACULAR_SETTINGS = {
         "`/api/v1` instead return `error` (the code in PascalCase, but `ValidationError` for "
         "`invalid`) and `message`. Besides the errors listed with each operation, a request can "
         "get 400 `invalid` for an unknown Host or malformed HTTP, 404 `not_found` for an unknown "
-        "path, 405 `method_not_allowed` with an `Allow` header, 414 or 431 for a URL or headers "
-        "that are too long, and 500 `internal_error` for a server error. Plain HTTP may be "
-        "redirected to HTTPS with 301 or 308."
+        "path, 405 `method_not_allowed` with an `Allow` header, 408 `request_timeout` if it is "
+        "sent too slowly, 413 `payload_too_large`, 414 or 431 for a URL or headers that are too "
+        "long, 417 and 501 for an expectation, method or transfer coding that the server does not "
+        "know, 500 `internal_error` for a server error, and 503 `busy` with `Retry-After` from a "
+        "server that is too busy. Plain HTTP may be redirected to HTTPS with 301 or 308."
     ),
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.drop_duplicate_mounts"],
     "POSTPROCESSING_HOOKS": [
@@ -279,6 +283,10 @@ FORMAT_MODULE_PATH = "ticketboss.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 FIXTURE_DIRS = [BASE_DIR / "fixtures"]
+# Bytes of a request body in the admin; elsewhere reservations.api.parsers has a lower limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# No upload reaches the disk: wsgi.py has read the body already.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
@@ -347,7 +355,15 @@ if CORS_ALLOWED_ORIGINS:
         "Retry-After",
         "X-Request-ID",
     ]
-# HSTS for subdomains and the browsers' preload list are decisions of the domain's owner.
-SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+SILENCED_SYSTEM_CHECKS = [
+    # These look for Django's own middleware by name. ticketboss.middleware.response_headers,
+    # https_redirect and admin_only contain it.
+    "security.W001",
+    "security.W002",
+    "security.W003",
+    # HSTS for subdomains and the browsers' preload list are decisions of the domain's owner.
+    "security.W005",
+    "security.W021",
+]
 
 LOGGING = logging_config(level=LOG_LEVEL, readable=DEBUG)

@@ -3,79 +3,103 @@
 import os
 from collections.abc import Iterable
 from io import BytesIO
-from typing import TYPE_CHECKING
+from threading import Semaphore
+from typing import TYPE_CHECKING, Any, cast
 
-import structlog
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from ticketboss.serving.http_parser import ERROR, Disconnected, RequestError
+
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
 django = get_wsgi_application()
 
 from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
-from ticketboss.middleware.request_log import request_id_for  # noqa: E402
-from ticketboss.serving.concurrency_limit import ConcurrencyLimiter  # noqa: E402
 
-log = structlog.get_logger(__name__)
-_limiter = ConcurrencyLimiter(settings.MAX_CONCURRENT_REQUESTS)
+Environ = dict[str, Any]
+
+_ADMIN_PREFIX = "/admin"
+# Bodies of the admin's size that are read at the same time; each takes that much memory.
+_large_bodies = Semaphore(8)
+# What the response to a refused request depends on. Everything else is left out: it may be what
+# Django cannot read.
+_KEPT_WHEN_REFUSED = (
+    "REQUEST_METHOD",
+    "PATH_INFO",
+    "SERVER_NAME",
+    "SERVER_PORT",
+    "SERVER_PROTOCOL",
+    "REMOTE_ADDR",
+    "wsgi.url_scheme",
+    "HTTP_ORIGIN",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_REQUEST_ID",
+)
 
 
-def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    """Serve one request; answer 503 if too many are in flight, 400 if Django cannot parse it."""
+def application(environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
+    """Read the body of a request and let Django answer it.
+
+    A request that cannot be read, or whose body is too long, reaches Django with the error instead.
+    """
+    if refusal := environ.get(ERROR):
+        return django(_refused(environ, refusal), start_response)
     try:
-        _require_path(environ)
         _read_body(environ)
-        if busy := _limiter.reject_if_full(environ["PATH_INFO"]):
-            return _respond(environ, start_response, "503 Service Unavailable", *busy)
-        with _limiter:
-            return django(environ, start_response)
+        return django(environ, start_response)
+    except Disconnected:
+        raise
+    except RequestError as error:
+        return django(_refused(environ, error), start_response)
     except Exception as error:
         # Django handles all errors once it has constructed its request object.
-        log.warning("wsgi.unreadable_request", reason=repr(error))
-        body = b'{"error":"Bad request","code":"invalid"}'
-        return _respond(environ, start_response, "400 Bad Request", {}, body)
+        unreadable = RequestError(400, "the headers cannot be read")
+        unreadable.__cause__ = error
+        return django(_refused(environ, unreadable), start_response)
 
 
-def _respond(
-    environ: "WSGIEnvironment",
-    start_response: "StartResponse",
-    status: str,
-    headers: dict[str, str],
-    body: bytes,
-) -> Iterable[bytes]:
-    headers = headers | {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "X-Request-ID": request_id_for(environ.get("HTTP_X_REQUEST_ID", "")),
-    }
-    start_response(status, list(headers.items()))
-    return [body]
+def _refused(environ: Environ, error: RequestError) -> Environ:
+    kept = {key: environ[key] for key in _KEPT_WHEN_REFUSED if key in environ}
+    unknown = {"REQUEST_METHOD": "unknown", "PATH_INFO": ""}
+    return unknown | kept | {"wsgi.input": BytesIO(), ERROR: error}
 
 
-def _require_path(environ: "WSGIEnvironment") -> None:
-    """Reject ``OPTIONS *`` and ``CONNECT host:port``, whose paths match no route.
-
-    Raises:
-        ValueError: the path does not start with a slash.
-    """
-    if not environ["PATH_INFO"].startswith("/"):
-        raise ValueError(environ["PATH_INFO"])
-
-
-def _read_body(environ: "WSGIEnvironment") -> None:
+def _read_body(environ: Environ) -> None:
     """Read the body before the request counts as in flight, so slow clients do not block others.
 
-    Django treats a chunked body as empty, so set its length; read up to one byte more than the
-    limit, which shows that it is too long. Leave a body with a larger Content-Length to Django.
+    Raises:
+        RequestError: the body is too long or malformed, or the client too slow.
     """
+    in_admin = environ["PATH_INFO"].startswith(_ADMIN_PREFIX)
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if in_admin else MAX_BODY_BYTES
     chunked = "HTTP_TRANSFER_ENCODING" in environ
-    length = MAX_BODY_BYTES + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
-    if chunked or 0 < length <= MAX_BODY_BYTES:
-        body = environ["wsgi.input"].read(length)
-        environ["wsgi.input"] = BytesIO(body)
-        if chunked:
-            environ["CONTENT_LENGTH"] = str(len(body))
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > limit:
+        raise _too_large(limit)
+    # One byte more than the limit shows that a chunked body is too long.
+    size = limit + 1 if chunked else length
+    body = _read(environ["wsgi.input"], size)
+    if len(body) > limit:
+        raise _too_large(limit)
+    environ["wsgi.input"] = BytesIO(body)
+    if chunked:
+        environ["CONTENT_LENGTH"] = str(len(body))  # Django ignores a body without a length.
+
+
+def _read(source: Any, size: int) -> bytes:
+    if size <= MAX_BODY_BYTES + 1:
+        return cast("bytes", source.read(size))
+    if not _large_bodies.acquire(blocking=False):
+        raise RequestError(503, "too many large bodies")
+    try:
+        return cast("bytes", source.read(size))
+    finally:
+        _large_bodies.release()
+
+
+def _too_large(limit: int) -> RequestError:
+    return RequestError(413, f"Request body must be at most {limit} bytes")

@@ -13,11 +13,14 @@ from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
 
+SHUTTING_DOWN = "server.shutting_down"
+"""A key of the WSGI environ. A server sets it after it has been told to stop."""
+
 _TAGS = ["Operations"]
 
 
 class NotReady(exceptions.APIException):
-    """The database is unreachable, or a migration is missing."""
+    """The server is shutting down, the database is unreachable, or a migration is missing."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "not_ready"
@@ -58,7 +61,7 @@ class ReadyView(APIView):
         operation_id="getReadiness",
         summary="Readiness check",
         description="Returns 200 if the database is reachable and has every migration of this "
-        "version, otherwise 503.",
+        "version, otherwise 503. A server that is shutting down returns 503.",
         tags=_TAGS,
         parameters=HEADERS,
         responses={
@@ -70,8 +73,10 @@ class ReadyView(APIView):
         """Check that the database is reachable and has every migration of this version.
 
         Raises:
-            NotReady: it is not reachable, or a migration is missing.
+            NotReady: it is not reachable, a migration is missing, or the server is shutting down.
         """
+        if SHUTTING_DOWN in request.META:
+            raise NotReady("The server is shutting down")
         problem = _database_problem()
         if problem:
             raise NotReady(f"The database is not ready: {problem}")

@@ -44,7 +44,8 @@ def commit_together(command: Command) -> Outcome | Exception:
         slugs = _find_slugs(command.reservation_id)
     # Return the connection of earlier queries of this request to the pool: only the leader of a
     # batch needs one, and callers must not hold one while they wait.
-    connection.close()
+    if connection.connection is not None:
+        connection.close()
     return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 

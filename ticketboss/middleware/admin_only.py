@@ -6,6 +6,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
+from django.middleware.csrf import CsrfViewMiddleware
 
 _PREFIX = "/admin"
 
@@ -21,6 +22,10 @@ class _AdminOnlyMixin:
 
 class AdminSessionMiddleware(_AdminOnlyMixin, SessionMiddleware):
     """Provides ``request.session``."""
+
+
+class AdminCsrfMiddleware(_AdminOnlyMixin, CsrfViewMiddleware):
+    """Requires a token in forms. A form elsewhere would be refused, because it gets no token."""
 
 
 class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):

@@ -23,13 +23,18 @@ class AllowedHostsMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._last_valid = ""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Validate the Host header, except that of probes, and pass the request on."""
+        host = request.META.get("HTTP_HOST")
+        if host and host == self._last_valid:
+            return self.get_response(request)
         if _PROBE_PATH.fullmatch(request.path_info):
             request.META["HTTP_HOST"] = _default_host()
         try:
             request.get_host()
         except DisallowedHost as error:
             return exceptions.bad_request(request, error)
+        self._last_valid = request.META.get("HTTP_HOST", "")
         return self.get_response(request)

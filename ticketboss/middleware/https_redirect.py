@@ -1,22 +1,21 @@
-"""Redirects that preserve the request's method."""
+"""Redirects from HTTP to HTTPS."""
 
-from collections.abc import Callable
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.security import SecurityMiddleware
 
-from django.http import HttpRequest, HttpResponse
 
+class HttpsRedirectMiddleware(SecurityMiddleware):
+    """Redirects like Django's middleware, but with 308 unless the method is GET or HEAD.
 
-class HttpsRedirectMiddleware:
-    """Replaces a 301 with 308 unless the method is GET or HEAD.
-
-    After a 301, clients may repeat a POST as a GET (RFC 9110).
+    After a 301, clients may repeat a POST as a GET (RFC 9110). Django's security headers are set by
+    ``ResponseHeadersMiddleware``.
     """
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on, and adjust the status of a redirect."""
-        response = self.get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Redirect the request, or pass it on."""
+        response = self.process_request(request) or self.get_response(request)
+        assert isinstance(response, HttpResponseBase)
         if response.status_code == 301 and request.method not in {"GET", "HEAD"}:  # noqa: PLR2004
             response.status_code = 308
         return response

@@ -1,47 +1,145 @@
-"""A gevent worker for gunicorn that balances connections and sends errors as JSON.
+"""The gunicorn worker: a process that serves each connection in a greenlet.
 
-See docs/decisions/0010-greenlets.md.
+It is gunicorn's gevent worker with a faster HTTP/1 server, deadlines for clients, and a shutdown
+that does not wait for idle connections. See docs/decisions/0013-http-server.md.
 """
 
-from contextlib import suppress
-from functools import partial
+from functools import lru_cache, partial
+from ipaddress import ip_address
+from math import inf
+from operator import attrgetter
+from time import monotonic
 from typing import Any
 
+import gevent
+from gevent.pool import Pool
 from gevent.server import StreamServer
+from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
-from ticketboss.serving import gunicorn_errors
+from ticketboss.serving.http_connection import Connection, Wait
+from ticketboss.serving.http_parser import Environ, RequestError
 
-# gunicorn's value is 1: under load, the n-th connection then waits for n iterations of the event
-# loop. With a high value, one worker accepts all connections that arrive together.
+# gevent's value is 100: one worker would accept all connections that arrive together.
 _ACCEPTS_PER_ITERATION = 4
+# Connections beyond worker_connections, for probes and until a slow client has been dropped.
+_RESERVED_CONNECTIONS = 16
+# Read by reservations.api.health.
+_SHUTTING_DOWN = "server.shutting_down"
+_PROBES = ("/health", "/ready", "/metrics")
+_WATCH_INTERVAL_SECONDS = 0.25
+# After SIGTERM, load balancers see for this time that /ready fails. Then connections are refused.
+_DRAIN_SECONDS = 0.25
 
 
 class GeventWorker(ggevent.GeventWorker):
-    """A server process that handles each connection in a greenlet."""
+    """A process that serves HTTP/1 without TLS."""
 
-    def server_class(  # type: ignore[override]  # noqa: PLR0913 (gunicorn's signature)
-        self,
-        listener: Any,
-        *,
-        spawn: Any,
-        application: Any,
-        log: Any,
-        handler_class: Any,
-        environ: Any,
-        **tls: Any,
-    ) -> StreamServer:
-        """Return the server for one listener. gunicorn calls this method if it is defined."""
-        server = StreamServer(listener, handle=partial(self.handle, listener), spawn=spawn, **tls)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._connections: set[Connection] = set()
+        self._secure_headers = {
+            f"HTTP_{name.replace('-', '_')}": value
+            for name, value in self.cfg.secure_scheme_headers.items()
+        }
+        self._is_trusted_proxy = lru_cache(maxsize=1024)(self._in_forwarded_allow_ips)
+
+    @staticmethod
+    def check_config(cfg: Any, _log: Any) -> None:
+        """Refuse options that only gunicorn's own worker has; gunicorn calls this at the start.
+
+        Raises:
+            SystemExit: TLS, HTTP/2 or the PROXY protocol is configured.
+        """
+        if cfg.is_ssl or cfg.proxy_protocol != "off" or cfg.http2_cleartext != "off":
+            raise SystemExit(
+                "TicketBoss cannot start: its worker has no TLS, HTTP/2 or PROXY protocol. "
+                "Leave them to a proxy, or set WORKER_CLASS=gevent for gunicorn's own worker"
+            )
+
+    def run(self) -> None:
+        """Serve until SIGTERM, then finish the requests in flight."""
+        servers = [self._start_server(listener) for listener in self.sockets]
+        while self.alive:
+            self._watch()
+        gevent.sleep(_DRAIN_SECONDS)
+        for server in servers:
+            server.close()
+        self._finish_requests()
+
+    def _finish_requests(self) -> None:
+        deadline = monotonic() + self.cfg.graceful_timeout
+        while self._connections and monotonic() < deadline:
+            for connection in list(self._connections):
+                if connection.wait is Wait.REQUEST:
+                    connection.expire()
+            self._watch()
+        if self._connections:
+            self.log.warning("Requests of %d clients did not finish", len(self._connections))
+
+    def admit(self, connection: Connection, environ: Environ) -> None:
+        """Count a request.
+
+        Raises:
+            RequestError: its connection is kept for probes, and it is none.
+        """
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.alive = False
+        if not self.alive:
+            environ[_SHUTTING_DOWN] = True
+        if connection.for_probes and not environ["PATH_INFO"].startswith(_PROBES):
+            raise RequestError(503, "too many connections")
+
+    def _start_server(self, listener: Any) -> StreamServer:
+        name = listener.getsockname()
+        host, port = name[:2] if isinstance(name, tuple) else (name, "")
+        environ = base_environ(self.cfg) | {
+            "wsgi.multithread": True,
+            "wsgi.url_scheme": "http",
+            "SCRIPT_NAME": "",
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+        }
+        del environ["wsgi.file_wrapper"]  # gunicorn's own is of no use here
+        pool = Pool(self.worker_connections + _RESERVED_CONNECTIONS)
+        server = StreamServer(listener, handle=partial(self._serve, environ), spawn=pool)
         server.max_accept = _ACCEPTS_PER_ITERATION
+        server.start()
         return server
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Log and answer an error raised outside the application, such as a malformed request."""
-        status, reason = gunicorn_errors.find_response(exc)
-        if status == 500:  # noqa: PLR2004
-            self.log.exception("Error handling request %s", getattr(req, "uri", "(unread)"))
-        else:
-            self.log.warning("Invalid request from ip=%s: %s", addr[0] if addr else "", exc)
-        with suppress(OSError):  # The client has disconnected.
-            gunicorn_errors.write_error(client, status, reason)
+    def _serve(self, environ: Environ, client: Any, address: Any) -> None:
+        host, port = address[:2] if address else ("", "")
+        environ = environ | {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
+        headers = self._secure_headers if self._is_trusted_proxy(host) else {}
+        full = len(self._connections) >= self.worker_connections
+        for_probes = full and not self._drop_slowest()
+        connection = Connection(self, client, environ, headers, for_probes=for_probes)
+        self._connections.add(connection)
+        try:
+            connection.serve()
+        finally:
+            self._connections.discard(connection)
+
+    def _in_forwarded_allow_ips(self, host: str) -> bool:
+        if not host or "*" in self.cfg.forwarded_allow_ips:  # "": a Unix socket
+            return True
+        address = ip_address(host)
+        return any(address in network for network in self.cfg.forwarded_allow_networks())
+
+    def _drop_slowest(self) -> bool:
+        """Drop the connection that has the least time left; return False if none is waiting."""
+        slowest = min(self._connections, key=attrgetter("deadline"))
+        found = slowest.deadline < inf
+        if found:
+            slowest.drop()
+        return found
+
+    def _watch(self) -> None:
+        """Expire overdue connections, report to gunicorn's arbiter, and wait for a moment."""
+        now = monotonic()
+        for connection in list(self._connections):
+            if connection.deadline < now:
+                connection.expire()
+        self.notify()
+        gevent.sleep(_WATCH_INTERVAL_SECONDS)

@@ -11,12 +11,12 @@ monkey.patch_all()
 
 import gc
 import os
+import resource
 import shutil
 import tempfile
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
-import gevent
 import psycopg.waiting
 from django.conf import settings
 from gunicorn.glogging import Logger
@@ -24,8 +24,15 @@ from gunicorn.glogging import Logger
 wsgi_app = "ticketboss.wsgi:application"
 bind = settings.ADDRESS
 workers = settings.WEB_CONCURRENCY
-worker_class = "ticketboss.serving.gevent_worker.GeventWorker"
+worker_class = (
+    "ticketboss.serving.gevent_worker.GeventWorker"
+    if settings.WORKER_CLASS == "ticketboss"
+    else settings.WORKER_CLASS  # gunicorn's own
+)
 worker_connections = settings.WORKER_CONNECTIONS
+# Each connection needs a file descriptor. Without one, a worker cannot even answer probes.
+_, _hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_hard_limit, _hard_limit))
 # The proxies whose X-Forwarded-Proto is trusted.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 keepalive = 5
@@ -76,20 +83,18 @@ def post_worker_init(worker):
 def disconnect_unneeded_signals():
     """Disconnect Django's per-request signal handlers that are not needed here."""
     from django.core.cache import close_caches
+    from django.core.handlers.base import reset_urlconf
     from django.core.signals import request_finished, request_started
     from django.db import close_old_connections, reset_queries
 
     # A request returns its connection to the pool when it ends, so there is no old one to close.
     request_started.disconnect(close_old_connections)
+    # All requests have the same URLconf.
+    request_finished.disconnect(reset_urlconf)
     # The only cache is in memory and has nothing to close.
     request_finished.disconnect(close_caches)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
-
-
-def pre_request(worker, req):
-    """Let other greenlets run, so that one fast client cannot monopolise the process."""
-    gevent.sleep(0)
 
 
 def worker_exit(server, worker):

@@ -113,6 +113,8 @@ def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str])
     ("name", "value", "expected"),
     [
         ("PORT", "eighty", "Not a valid integer"),
+        ("TICKETBOSS_HOME", "", "minimum length"),
+        ("WORKER_CLASS", "sync", "one of: ticketboss, gevent"),
         ("PORT", "65536", "less than or equal to 65535"),
         ("DJANGO_DEBUG", "maybe", "Not a valid boolean"),
         ("LOG_LEVEL", "LOUD", "Must be one of: DEBUG"),

@@ -81,14 +81,12 @@ def test_unknown_host_gets_plain_400(server: ServerProcess) -> None:
     ],
     ids=["unknown-charset", "options-asterisk", "connect"],
 )
-def test_request_that_django_cannot_parse_returns_json_400(
-    server: ServerProcess, request_head: bytes
-) -> None:
+def test_unreadable_request_returns_json_400(server: ServerProcess, request_head: bytes) -> None:
     rest = b"Host: localhost\r\nX-Request-ID: mine\r\nConnection: close\r\n\r\n"
     response = raw(server, request_head + rest)
     assert response.startswith(b"HTTP/1.1 400 ")
     assert b"X-Request-ID: mine\r\n" in response
-    assert response.endswith(b'{"error":"Bad request","code":"invalid"}')
+    assert json.loads(response.partition(b"\r\n\r\n")[2])["code"] == "invalid"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +110,7 @@ def test_request_that_django_cannot_parse_returns_json_400(
         "length-and-chunked",
     ],
 )
-def test_request_rejected_by_gunicorn_returns_json_error(
+def test_malformed_request_returns_json_error(
     server: ServerProcess, request_head: bytes, status: int, code: str
 ) -> None:
     head, _, body = raw(server, request_head + b"Host: localhost\r\n\r\n").partition(b"\r\n\r\n")

@@ -1,0 +1,80 @@
+"""Responses to requests that the server refuses before a view sees them."""
+
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+from reservations.api.exceptions import exception_handler
+from reservations.api.v1.exceptions import exception_handler as v1_exception_handler
+from reservations.errors import Busy
+from ticketboss.metrics.requests import REQUESTS_SHED
+from ticketboss.serving.http_parser import ERROR, RequestError
+
+log = structlog.get_logger(__name__)
+
+_V1_PREFIX = "/api/v1"
+
+
+_TITLES = {
+    400: "Bad request",
+    408: "Request timeout",
+    414: "URI too long",
+    417: "Expectation failed",
+    431: "Request headers too large",
+    501: "Not implemented",
+}
+_CODES = {
+    400: "invalid",
+    408: "request_timeout",
+    413: "payload_too_large",
+    414: "uri_too_long",
+    417: "expectation_failed",
+    431: "request_header_fields_too_large",
+    500: "internal_error",
+    501: "not_implemented",
+}
+
+
+class RequestErrorMiddleware:
+    """Answers a request whose environ has a ``RequestError``.
+
+    ``wsgi.py`` and the worker put it there. Middleware that comes before this one adds the headers,
+    the log line and the metrics that all responses have in common.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return an error response, or pass the request on."""
+        error = request.META.get(ERROR)
+        return error_response(request, error) if error else self.get_response(request)
+
+
+def error_response(request: HttpRequest, error: RequestError) -> HttpResponseBase:
+    """Return the response for ``error``, in the format of the API that ``request`` is for."""
+    cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+    log.warning("request.refused", status=error.status, reason=str(error), **cause)
+    v1 = request.path_info.startswith(_V1_PREFIX)
+    handle = v1_exception_handler if v1 else exception_handler
+    return handle(_to_exception(error), {})
+
+
+def _to_exception(error: RequestError) -> Exception:
+    if error.status == status.HTTP_503_SERVICE_UNAVAILABLE:
+        REQUESTS_SHED.inc()
+        return Busy()
+    exception = APIException(_sentence(error))
+    exception.status_code = error.status
+    exception.default_code = _CODES[error.status]
+    return exception
+
+
+def _sentence(error: RequestError) -> str:
+    if error.status == status.HTTP_500_INTERNAL_SERVER_ERROR:
+        return "Internal server error"  # The reason is for the log only.
+    return f"{_TITLES[error.status]}: {error}" if error.status in _TITLES else str(error)

@@ -1,0 +1,105 @@
+"""The bodies of HTTP/1 requests, as ``wsgi.input``.
+
+``wsgi.py`` reads each body at once and gives Django a ``BytesIO``, so ``read`` is all they need.
+"""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import LimitRequestHeaders, ParseException
+from gunicorn.http.unreader import Unreader
+
+from ticketboss.serving.http_parser import (
+    MAX_HEAD_BYTES,
+    MAX_HEADER_BYTES,
+    RequestError,
+    check_trailers,
+)
+
+if TYPE_CHECKING:
+    from ticketboss.serving.http_connection import Connection
+
+# The sizes and extensions of chunks may make a body longer by this factor.
+_MAX_OVERHEAD = 8
+
+
+class SizedBody:
+    """A body with a Content-Length, or none."""
+
+    def __init__(self, connection: "Connection", length: int) -> None:
+        self._connection = connection
+        self._remaining = length
+
+    @property
+    def complete(self) -> bool:
+        """Whether the next byte belongs to another request."""
+        return not self._remaining
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, or what is left of the body.
+
+        Raises:
+            RequestError: the client is too slow, or has disconnected.
+        """
+        data = self._connection.take(min(size, self._remaining))
+        self._remaining -= len(data)
+        return data
+
+
+class ChunkedBody:
+    """A body in chunks, parsed by gunicorn. Trailers are discarded (RFC 9112 7.1.2)."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._source = _Source(connection)
+        self._reader: Any = ChunkedReader(  # type: ignore[no-untyped-call]
+            _Limits, self._source
+        )
+        self.complete = False
+        """Whether the next byte belongs to another request."""
+
+    def read(self, size: int) -> bytes:
+        """Return ``size`` bytes, or what is left of the body.
+
+        Raises:
+            RequestError: the client is too slow, or has disconnected, or the chunks are malformed.
+        """
+        self._source.allowed = _MAX_OVERHEAD * size
+        try:
+            data = cast("bytes", self._reader.read(size))
+        except LimitRequestHeaders as error:
+            raise RequestError(431, "the trailers are too long") from error
+        except ParseException as error:
+            raise RequestError(400, f"invalid chunk: {error}") from error
+        if len(data) < size:
+            self.complete = True
+            self._connection.give_back(self._source.buf.getvalue())
+        return data
+
+
+class _Source(Unreader):
+    """What gunicorn's reader of chunks reads from."""
+
+    def __init__(self, connection: "Connection") -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._connection = connection
+        self.allowed = 0
+        """How many more bytes may be received."""
+
+    def chunk(self, _size_hint: int | None = None) -> bytes:
+        data = self._connection.take_some()
+        self.allowed -= len(data)
+        if self.allowed < 0:
+            raise RequestError(413, "Request body must be sent in larger chunks")
+        return data
+
+
+class _Limits:
+    """What gunicorn's reader of chunks asks the request for."""
+
+    limit_request_field_size = MAX_HEADER_BYTES
+    max_buffer_headers = MAX_HEAD_BYTES
+
+    @staticmethod
+    def parse_headers(trailers: bytes, *, from_trailer: bool) -> None:  # noqa: ARG004
+        check_trailers(trailers)

@@ -1,0 +1,152 @@
+"""Clients that are slow or send too much, against a real server."""
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ticketboss.serving import http_connection
+from ticketboss.tests.programs import ServerProcess
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+
+POST = (
+    b"POST /reservations HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+)
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+# More than the buffers of both sides hold. The schema is about 100 kB.
+SCHEMAS = b"GET /api/schema HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400
+SLOW_CLIENTS = 24
+# Well below the deadlines: the server must not have waited for one of them.
+SOON = 4
+
+
+@pytest.fixture(scope="module")
+def server(shared_home: Path) -> Iterator[ServerProcess]:
+    with ServerProcess(shared_home, WORKER_CONNECTIONS="20") as server:
+        yield server
+
+
+def connect(server: ServerProcess, sent: bytes = b"") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def read(connection: socket.socket) -> bytes:
+    """Return everything that the server sends until it closes the connection."""
+    received = b""
+    try:
+        while data := connection.recv(65536):
+            received += data
+    except ConnectionResetError:
+        return b"reset"
+    return received
+
+
+def wait_for_end(server: ServerProcess, sent: bytes) -> tuple[bytes, float]:
+    """Send ``sent``; return the answer, and the seconds until the connection is closed."""
+    with closing(connect(server, sent)) as connection:
+        started = time.monotonic()
+        return read(connection), time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "seconds"),
+    [
+        (b"", b"", http_connection.IDLE_SECONDS),
+        (HEALTH, b"HTTP/1.1 200 OK", http_connection.IDLE_SECONDS),
+        (b"GET /health HTTP/1.1\r\nHo", b"HTTP/1.1 408 ", http_connection.HEAD_SECONDS),
+        (POST % 50 + b"{", b"HTTP/1.1 408 ", http_connection.BODY_SECONDS),
+    ],
+    ids=["connect", "keep-alive", "half-a-head", "half-a-body"],
+)
+def test_slow_client_is_disconnected(
+    server: ServerProcess, sent: bytes, status: bytes, seconds: float
+) -> None:
+    answer, waited = wait_for_end(server, sent)
+    assert answer.startswith(status)
+    assert seconds <= waited < seconds + SOON
+
+
+def test_deadline_is_for_the_complete_head(server: ServerProcess) -> None:
+    started = time.monotonic()
+    with closing(connect(server)) as connection:
+        connection.settimeout(0.5)
+        for byte in HEALTH * 3:
+            try:
+                connection.sendall(bytes([byte]))
+                if answer := connection.recv(65536):
+                    break
+            except TimeoutError:
+                continue
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - started < http_connection.HEAD_SECONDS + SOON
+
+
+def test_client_that_takes_no_answer_is_disconnected(server: ServerProcess) -> None:
+    with closing(connect(server)) as connection:
+        connection.sendall(SCHEMAS)
+        time.sleep(http_connection.SEND_SECONDS + 2)
+        answers = read(connection)
+    assert 0 < answers.count(b"HTTP/1.1 200 OK") < SCHEMAS.count(b"GET") or answers == b"reset"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET /health HTTP/1.1\r\nHo", POST % 50 + b"{", SCHEMAS],
+    ids=["connect", "half-a-head", "half-a-body", "no-answer-taken"],
+)
+def test_slow_clients_on_all_connections_do_not_block_others(
+    server: ServerProcess, sent: bytes
+) -> None:
+    with ExitStack() as stack, ThreadPoolExecutor(SLOW_CLIENTS) as pool:
+        slow = [
+            stack.enter_context(closing(connection))
+            for connection in pool.map(lambda _: connect(server, sent), range(SLOW_CLIENTS))
+        ]
+        for path in ("/health", "/reservations"):
+            started = time.monotonic()
+            assert server.request("GET", path).status == 200
+            assert time.monotonic() - started < SOON
+        assert len(slow) == SLOW_CLIENTS
+
+
+def test_client_can_read_413_although_it_sends_its_body(server: ServerProcess) -> None:
+    body = b" " * 200_000
+    for path in (b"/reservations", b"/health", b"/nowhere", b"/api/v1/bookings/x/cancel"):
+        request = (POST % len(body)).replace(b"/reservations", path) + body
+        with closing(connect(server, request)) as connection:
+            answer = read(connection)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"65536 bytes" in answer
+
+
+def test_admin_accepts_larger_bodies_up_to_its_own_limit(server: ServerProcess) -> None:
+    for size, status in (1024 * 1024, b"403"), (1024 * 1024 + 1, b"413"):
+        head = (POST % size).replace(b"/reservations", b"/admin/login/")
+        head = head.replace(b"application/json", b"application/x-www-form-urlencoded")
+        with closing(connect(server, head)) as connection:
+            if status == b"403":  # The form has no CSRF token.
+                connection.sendall(b"x" * size)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 " + status)
+
+
+def test_upload_is_not_written_to_a_file(server: ServerProcess, tmp_path: Path) -> None:
+    start = (
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n"
+    )
+    size = 1_000_000
+    head = (POST % size).replace(b"/reservations", b"/admin/login/")
+    head = head.replace(b"application/json", b"multipart/form-data; boundary=x")
+    with closing(connect(server, head + start + b"x" * (size // 2))):
+        workers = psutil.Process(server.process.pid).children(recursive=True)
+        names = [file.path for worker in workers for file in worker.open_files()]
+    assert not [name for name in names if ".upload" in name]
