@@ -24,7 +24,7 @@ def main() -> None:
         cluster = Cluster(folder / "home")
         with running(cluster):
             columns = [measure(cluster, folder, clients) for clients in (FEW_CLIENTS, MANY_CLIENTS)]
-    print("| part | 32 clients | 128 clients |\n|---|---|---|")
+    print(f"| part | {FEW_CLIENTS} clients | {MANY_CLIENTS} clients |\n|---|---|---|")
     for part, _ in columns[1].most_common():
         print(f"| {part} | {columns[0][part]:.0f} µs | {columns[1][part]:.0f} µs |")
     print(f"| sum | {columns[0].total():.0f} µs | {columns[1].total():.0f} µs |")

@@ -216,7 +216,7 @@ class Benchmark:
         return result
 
     def _others(self, clients: int) -> dict[str, Workload]:
-        """Return the workloads of the servers to compare with: SQLite, and the code before."""
+        """Return the workloads of the servers to compare with: SQLite, and older code."""
         workloads = {
             f"SQLite ({framework}), {clients} clients": self._requests(
                 Target(f"{url}/", "reserve", _CREATED, ["hot"]), clients
@@ -224,7 +224,7 @@ class Benchmark:
             for framework, url in self.sqlite_urls.items()
         }
         if before := self.before:
-            workloads[f"the code before, {clients} clients"] = lambda: self._sell(
+            workloads[f"older code, {clients} clients"] = lambda: self._sell(
                 before, clients, 0, self.unexpected_off
             )
         return workloads

@@ -235,7 +235,7 @@ def notes(benchmark: Benchmark) -> list[str]:
     lines = []
     for name, unexpected in (
         ("TicketBoss", benchmark.unexpected),
-        ("Without group commit, and the code before", benchmark.unexpected_off),
+        ("Without group commit, and older code", benchmark.unexpected_off),
     ):
         if unexpected:
             counts = ", ".join(f"{status}: {count:,}" for status, count in unexpected.items())

@@ -32,7 +32,7 @@ _PARTS = {
     ),
     "HTTP server": ("ticketboss/serving", "ticketboss/wsgi", "gevent", "gunicorn"),
     "other middleware": ("ticketboss/middleware", "whitenoise", "corsheaders", "csp"),
-    "API: views, validation, JSON": ("reservations/api", "rest_framework", "json"),
+    "API: views, validation, JSON": ("reservations/api", "rest_framework"),
     "group commit: queue and waiting": ("reservations/batching",),
     "ledger: rules and rows": ("reservations",),
     "database driver and pool": ("psycopg", "django/db"),

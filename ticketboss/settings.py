@@ -16,6 +16,7 @@ from psycopg import IsolationLevel
 from ticketboss.admin.theme import UNFOLD  # noqa: F401 (read by Unfold)
 from ticketboss.conf import validators
 from ticketboss.conf.logging import logging_config
+from ticketboss.paths import PROBES
 
 # Allow type arguments on Django's generic classes at run time.
 django_stubs_ext.monkeypatch()
@@ -322,7 +323,7 @@ EMAIL_TIMEOUT = 10
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 # Load balancers and Prometheus request these over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^health/?$", r"^ready/?$", r"^metrics/?$"]
+SECURE_REDIRECT_EXEMPT = [f"^{path.removeprefix('/')}/?$" for path in PROBES]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

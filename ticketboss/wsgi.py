@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from gunicorn.http.errors import NoMoreData, ParseException
 
-from ticketboss.serving.http_parser import ERROR, Disconnected, RequestError
+from ticketboss.paths import ADMIN
+from ticketboss.serving.errors import ERROR, RequestError
+from ticketboss.serving.http_parser import Environ
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -20,9 +23,6 @@ django = get_wsgi_application()
 
 from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
 
-Environ = dict[str, Any]
-
-_ADMIN_PREFIX = "/admin"
 # Bodies of the admin's size that are read at the same time; each takes that much memory.
 _large_bodies = Semaphore(8)
 # What the response to a refused request depends on. Everything else is left out: it may be what
@@ -51,19 +51,18 @@ def application(environ: Environ, start_response: "StartResponse") -> Iterable[b
     try:
         _read_body(environ)
         return django(environ, start_response)
-    except Disconnected:
-        raise
     except RequestError as error:
         return django(_refused(environ, error), start_response)
-    except Exception as error:
-        # Django handles all errors once it has constructed its request object.
+    except (LookupError, ValueError) as error:
+        # Django handles all other errors once it has constructed its request object.
         unreadable = RequestError(400, "the headers cannot be read")
         unreadable.__cause__ = error
         return django(_refused(environ, unreadable), start_response)
 
 
 def _refused(environ: Environ, error: RequestError) -> Environ:
-    kept = {key: environ[key] for key in _KEPT_WHEN_REFUSED if key in environ}
+    keys = (*_KEPT_WHEN_REFUSED, *(settings.SECURE_PROXY_SSL_HEADER or ())[:1])
+    kept = {key: environ[key] for key in keys if key in environ}
     unknown = {"REQUEST_METHOD": "unknown", "PATH_INFO": ""}
     return unknown | kept | {"wsgi.input": BytesIO(), ERROR: error}
 
@@ -74,7 +73,7 @@ def _read_body(environ: Environ) -> None:
     Raises:
         RequestError: the body is too long or malformed, or the client too slow.
     """
-    in_admin = environ["PATH_INFO"].startswith(_ADMIN_PREFIX)
+    in_admin = environ["PATH_INFO"].startswith(ADMIN)
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE if in_admin else MAX_BODY_BYTES
     chunked = "HTTP_TRANSFER_ENCODING" in environ
     length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -92,13 +91,20 @@ def _read_body(environ: Environ) -> None:
 
 def _read(source: Any, size: int) -> bytes:
     if size <= MAX_BODY_BYTES + 1:
-        return cast("bytes", source.read(size))
+        return _read_now(source, size)
     if not _large_bodies.acquire(blocking=False):
         raise RequestError(503, "too many large bodies")
     try:
-        return cast("bytes", source.read(size))
+        return _read_now(source, size)
     finally:
         _large_bodies.release()
+
+
+def _read_now(source: Any, size: int) -> bytes:
+    try:
+        return cast("bytes", source.read(size))
+    except (NoMoreData, ParseException) as error:  # only with WORKER_CLASS=gevent
+        raise RequestError(400, "the body is malformed or ended early") from error
 
 
 def _too_large(limit: int) -> RequestError:

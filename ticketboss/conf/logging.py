@@ -4,10 +4,12 @@ import os
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from logging import LogRecord
 from typing import Any
 
 import orjson
 import structlog
+from django.utils.log import CallbackFilter
 from structlog.typing import EventDict, Processor
 
 request_id: ContextVar[str] = ContextVar("request_id")
@@ -59,6 +61,7 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structlog": formatter},
+        "filters": {"exceptions": {"()": CallbackFilter, "callback": _has_exception}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
@@ -67,11 +70,16 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
             "gunicorn.error": {"handlers": [], "propagate": True},
             # RequestLogMiddleware logs every request, with its id.
             "gunicorn.access": {"handlers": [], "propagate": False},
-            "django.request": {"level": "ERROR"},
+            # Django repeats the status of each error response; the exceptions are of interest.
+            "django.request": {"level": "ERROR", "filters": ["exceptions"]},
             # At INFO it logs every job, and one starts every two seconds.
             "procrastinate": {"level": "WARNING"},
         },
     }
+
+
+def _has_exception(record: LogRecord) -> bool:
+    return record.exc_info is not None
 
 
 def _use_standard_library() -> None:

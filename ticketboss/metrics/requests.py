@@ -3,7 +3,8 @@
 from prometheus_client import Counter, Histogram
 
 REQUESTS_SHED = Counter(
-    "ticketboss_requests_shed", "Requests answered with 503 because too many were in flight"
+    "ticketboss_requests_shed",
+    "Requests answered with 503 because the process has too many",
 )
 REQUEST_SECONDS = Histogram(
     "ticketboss_request_seconds", "Duration of HTTP requests", ["method", "status"]

@@ -8,14 +8,14 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 
-_PREFIX = "/admin"
+from ticketboss.paths import ADMIN
 
 
 class _AdminOnlyMixin:
-    """Skips the middleware for requests outside the admin."""
+    """Skips ``process_request`` and ``process_response`` outside the admin."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(_PREFIX):
+        if not request.path_info.startswith(ADMIN):
             return self.get_response(request)  # type: ignore[attr-defined]
         return super().__call__(request)  # type: ignore[misc]
 
@@ -25,7 +25,10 @@ class AdminSessionMiddleware(_AdminOnlyMixin, SessionMiddleware):
 
 
 class AdminCsrfMiddleware(_AdminOnlyMixin, CsrfViewMiddleware):
-    """Requires a token in forms. A form elsewhere would be refused, because it gets no token."""
+    """Requires a token in forms.
+
+    Outside the admin, only ``process_view`` runs. It refuses forms, because no cookie was read.
+    """
 
 
 class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):

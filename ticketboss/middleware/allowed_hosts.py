@@ -1,6 +1,5 @@
 """Validation of the Host header."""
 
-import re
 from collections.abc import Callable
 
 from django.conf import settings
@@ -8,9 +7,10 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from reservations.api import exceptions
+from ticketboss.paths import PROBES
 
 # Probes may send the server's IP address as Host, which ALLOWED_HOSTS cannot list in advance.
-_PROBE_PATH = re.compile(r"/(health|ready|metrics)/?")
+_PROBE_PATHS = frozenset({*PROBES, *(f"{path}/" for path in PROBES)})
 
 
 def _default_host() -> str:
@@ -30,7 +30,7 @@ class AllowedHostsMiddleware:
         host = request.META.get("HTTP_HOST")
         if host and host == self._last_valid:
             return self.get_response(request)
-        if _PROBE_PATH.fullmatch(request.path_info):
+        if request.path_info in _PROBE_PATHS:
             request.META["HTTP_HOST"] = _default_host()
         try:
             request.get_host()

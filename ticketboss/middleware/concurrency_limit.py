@@ -7,11 +7,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from reservations.errors import Busy
+from ticketboss.metrics.requests import REQUESTS_SHED
 from ticketboss.middleware.request_errors import error_response
-from ticketboss.serving.http_parser import RequestError
+from ticketboss.paths import ADMIN, PROBES, STATIC
 
 # Probes and the admin must keep working under load.
-_EXEMPT = ("/health", "/ready", "/metrics", "/admin", "/static")
+_EXEMPT = (*PROBES, ADMIN, STATIC)
 _REJECT_DELAY_SECONDS = 0.25
 
 
@@ -28,7 +30,8 @@ class ConcurrencyLimitMiddleware:
         if self._in_flight >= self._limit and not request.path_info.startswith(_EXEMPT):
             # Otherwise clients that retry immediately would slow down the requests in flight.
             time.sleep(_REJECT_DELAY_SECONDS)
-            return error_response(request, RequestError(503, "too many requests in flight"))
+            REQUESTS_SHED.inc()
+            return error_response(request, Busy())
         self._in_flight += 1
         try:
             return self.get_response(request)

@@ -12,12 +12,10 @@ from reservations.api.exceptions import exception_handler
 from reservations.api.v1.exceptions import exception_handler as v1_exception_handler
 from reservations.errors import Busy
 from ticketboss.metrics.requests import REQUESTS_SHED
-from ticketboss.serving.http_parser import ERROR, RequestError
+from ticketboss.paths import API_V1
+from ticketboss.serving.errors import ERROR, RequestError
 
 log = structlog.get_logger(__name__)
-
-_V1_PREFIX = "/api/v1"
-
 
 _TITLES = {
     400: "Bad request",
@@ -51,27 +49,24 @@ class RequestErrorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return an error response, or pass the request on."""
-        error = request.META.get(ERROR)
-        return error_response(request, error) if error else self.get_response(request)
+        error: RequestError | None = request.META.get(ERROR)
+        if error is None:
+            return self.get_response(request)
+        if error.status == status.HTTP_503_SERVICE_UNAVAILABLE:
+            REQUESTS_SHED.inc()
+            return error_response(request, Busy())
+        cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+        log.warning("request.refused", status=error.status, reason=str(error), **cause)
+        exception = APIException(_sentence(error))
+        exception.status_code = error.status
+        exception.default_code = _CODES[error.status]
+        return error_response(request, exception)
 
 
-def error_response(request: HttpRequest, error: RequestError) -> HttpResponseBase:
-    """Return the response for ``error``, in the format of the API that ``request`` is for."""
-    cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
-    log.warning("request.refused", status=error.status, reason=str(error), **cause)
-    v1 = request.path_info.startswith(_V1_PREFIX)
-    handle = v1_exception_handler if v1 else exception_handler
-    return handle(_to_exception(error), {})
-
-
-def _to_exception(error: RequestError) -> Exception:
-    if error.status == status.HTTP_503_SERVICE_UNAVAILABLE:
-        REQUESTS_SHED.inc()
-        return Busy()
-    exception = APIException(_sentence(error))
-    exception.status_code = error.status
-    exception.default_code = _CODES[error.status]
-    return exception
+def error_response(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Return the response for an error, in the format of the API that the request is for."""
+    v1 = request.path_info.startswith(API_V1)
+    return (v1_exception_handler if v1 else exception_handler)(exception, {})
 
 
 def _sentence(error: RequestError) -> str:

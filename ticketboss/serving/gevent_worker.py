@@ -17,8 +17,10 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
+from ticketboss.paths import PROBES
+from ticketboss.serving.errors import RequestError
 from ticketboss.serving.http_connection import Connection, Wait
-from ticketboss.serving.http_parser import Environ, RequestError
+from ticketboss.serving.http_parser import Environ
 
 # gevent's value is 100: one worker would accept all connections that arrive together.
 _ACCEPTS_PER_ITERATION = 4
@@ -26,18 +28,24 @@ _ACCEPTS_PER_ITERATION = 4
 _RESERVED_CONNECTIONS = 16
 # Read by reservations.api.health.
 _SHUTTING_DOWN = "server.shutting_down"
-_PROBES = ("/health", "/ready", "/metrics")
 _WATCH_INTERVAL_SECONDS = 0.25
 # After SIGTERM, load balancers see for this time that /ready fails. Then connections are refused.
 _DRAIN_SECONDS = 0.25
+# Time to exit before gunicorn's arbiter kills the process, graceful_timeout after SIGTERM.
+_EXIT_SECONDS = 1
 
 
 class GeventWorker(ggevent.GeventWorker):
-    """A process that serves HTTP/1 without TLS."""
+    """A process that serves HTTP/1 without TLS.
+
+    gunicorn's options for limits, keep-alive and hooks for each request have no effect. Its options
+    for processes, addresses and trusted proxies, and its other hooks, work as documented.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections: set[Connection] = set()
+        self._stop_requested: float | None = None
         self._secure_headers = {
             f"HTTP_{name.replace('-', '_')}": value
             for name, value in self.cfg.secure_scheme_headers.items()
@@ -46,7 +54,7 @@ class GeventWorker(ggevent.GeventWorker):
 
     @staticmethod
     def check_config(cfg: Any, _log: Any) -> None:
-        """Refuse options that only gunicorn's own worker has; gunicorn calls this at the start.
+        """Refuse options that only gunicorn's own worker has; gunicorn calls this at startup.
 
         Raises:
             SystemExit: TLS, HTTP/2 or the PROXY protocol is configured.
@@ -56,6 +64,11 @@ class GeventWorker(ggevent.GeventWorker):
                 "TicketBoss cannot start: its worker has no TLS, HTTP/2 or PROXY protocol. "
                 "Leave them to a proxy, or set WORKER_CLASS=gevent for gunicorn's own worker"
             )
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Begin a graceful stop, on SIGTERM."""
+        self._stop_requested = self._stop_requested or monotonic()
+        super().handle_exit(sig, frame)
 
     def run(self) -> None:
         """Serve until SIGTERM, then finish the requests in flight."""
@@ -68,7 +81,8 @@ class GeventWorker(ggevent.GeventWorker):
         self._finish_requests()
 
     def _finish_requests(self) -> None:
-        deadline = monotonic() + self.cfg.graceful_timeout
+        stopped = self._stop_requested or monotonic()
+        deadline = stopped + self.cfg.graceful_timeout - _EXIT_SECONDS
         while self._connections and monotonic() < deadline:
             for connection in list(self._connections):
                 if connection.wait is Wait.REQUEST:
@@ -81,14 +95,14 @@ class GeventWorker(ggevent.GeventWorker):
         """Count a request.
 
         Raises:
-            RequestError: its connection is kept for probes, and it is none.
+            RequestError: the connection is reserved for probes, and this request is not one.
         """
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
-        if not self.alive:
+        if self._stop_requested:
             environ[_SHUTTING_DOWN] = True
-        if connection.for_probes and not environ["PATH_INFO"].startswith(_PROBES):
+        if connection.for_probes and not environ["PATH_INFO"].startswith(PROBES):
             raise RequestError(503, "too many connections")
 
     def _start_server(self, listener: Any) -> StreamServer:
@@ -112,8 +126,9 @@ class GeventWorker(ggevent.GeventWorker):
         host, port = address[:2] if address else ("", "")
         environ = environ | {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
         headers = self._secure_headers if self._is_trusted_proxy(host) else {}
-        full = len(self._connections) >= self.worker_connections
-        for_probes = full and not self._drop_slowest()
+        if len(self._connections) >= self.worker_connections:
+            self._drop_slowest()
+        for_probes = len(self._connections) >= self.worker_connections
         connection = Connection(self, client, environ, headers, for_probes=for_probes)
         self._connections.add(connection)
         try:
@@ -127,13 +142,12 @@ class GeventWorker(ggevent.GeventWorker):
         address = ip_address(host)
         return any(address in network for network in self.cfg.forwarded_allow_networks())
 
-    def _drop_slowest(self) -> bool:
-        """Drop the connection that has the least time left; return False if none is waiting."""
+    def _drop_slowest(self) -> None:
+        """Drop the waiting connection that has the least time left, if there is one."""
         slowest = min(self._connections, key=attrgetter("deadline"))
-        found = slowest.deadline < inf
-        if found:
+        if slowest.deadline < inf:
             slowest.drop()
-        return found
+            self._connections.discard(slowest)
 
     def _watch(self) -> None:
         """Expire overdue connections, report to gunicorn's arbiter, and wait for a moment."""

@@ -14,9 +14,11 @@ import os
 import resource
 import shutil
 import tempfile
+from contextlib import suppress
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
+import gevent
 import psycopg.waiting
 from django.conf import settings
 from gunicorn.glogging import Logger
@@ -32,14 +34,15 @@ worker_class = (
 worker_connections = settings.WORKER_CONNECTIONS
 # Each connection needs a file descriptor. Without one, a worker cannot even answer probes.
 _, _hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (_hard_limit, _hard_limit))
+with suppress(ValueError, OSError):  # macOS refuses an unlimited number.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_hard_limit, _hard_limit))
 # The proxies whose X-Forwarded-Proto is trusted.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
-keepalive = 5
-# Seconds for requests in flight to finish. With the time to stop the database, shutdown stays under
-# 10 seconds.
+keepalive = 5  # used only with WORKER_CLASS=gevent
+# Seconds until a process is killed; requests in flight have one second less to finish. With the
+# time to stop the database, shutdown stays under 10 seconds.
 graceful_timeout = 8
-# No request header may set SCRIPT_NAME or PATH_INFO.
+# No request header may set SCRIPT_NAME or PATH_INFO. Used only with WORKER_CLASS=gevent.
 forwarder_headers = ""
 # A running server is controlled by signals, so it needs no control socket.
 control_socket_disable = True
@@ -95,6 +98,11 @@ def disconnect_unneeded_signals():
     request_finished.disconnect(close_caches)
     if not settings.DEBUG:
         request_started.disconnect(reset_queries)
+
+
+def pre_request(worker, req):
+    """Let other greenlets run before a request. Used only with WORKER_CLASS=gevent."""
+    gevent.sleep(0)
 
 
 def worker_exit(server, worker):

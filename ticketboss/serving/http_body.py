@@ -1,6 +1,7 @@
 """The bodies of HTTP/1 requests, as ``wsgi.input``.
 
-``wsgi.py`` reads each body at once and gives Django a ``BytesIO``, so ``read`` is all they need.
+``wsgi.py`` reads each body in one call and gives Django a ``BytesIO``, so ``read`` is all they
+need.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -9,22 +10,22 @@ from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import LimitRequestHeaders, ParseException
 from gunicorn.http.unreader import Unreader
 
+from ticketboss.serving.errors import RequestError
 from ticketboss.serving.http_parser import (
     MAX_HEAD_BYTES,
     MAX_HEADER_BYTES,
-    RequestError,
     check_trailers,
 )
 
 if TYPE_CHECKING:
     from ticketboss.serving.http_connection import Connection
 
-# The sizes and extensions of chunks may make a body longer by this factor.
-_MAX_OVERHEAD = 8
+# What the sizes and extensions of chunks may add to a body.
+_MAX_OVERHEAD_BYTES = 64 * 1024
 
 
 class SizedBody:
-    """A body with a Content-Length, or none."""
+    """A body with a Content-Length, or an empty body."""
 
     def __init__(self, connection: "Connection", length: int) -> None:
         self._connection = connection
@@ -64,7 +65,7 @@ class ChunkedBody:
         Raises:
             RequestError: the client is too slow, or has disconnected, or the chunks are malformed.
         """
-        self._source.allowed = _MAX_OVERHEAD * size
+        self._source.allowed = size + _MAX_OVERHEAD_BYTES
         try:
             data = cast("bytes", self._reader.read(size))
         except LimitRequestHeaders as error:
@@ -78,7 +79,7 @@ class ChunkedBody:
 
 
 class _Source(Unreader):
-    """What gunicorn's reader of chunks reads from."""
+    """The source of bytes for gunicorn's ``ChunkedReader``."""
 
     def __init__(self, connection: "Connection") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -95,7 +96,7 @@ class _Source(Unreader):
 
 
 class _Limits:
-    """What gunicorn's reader of chunks asks the request for."""
+    """The part of a request that gunicorn's ``ChunkedReader`` uses."""
 
     limit_request_field_size = MAX_HEADER_BYTES
     max_buffer_headers = MAX_HEAD_BYTES

@@ -4,8 +4,8 @@ Each connection has a greenlet. Whenever it waits for the client, ``deadline`` i
 calls ``expire`` once it has passed.
 """
 
-from collections.abc import Mapping
-from contextlib import closing, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from enum import Enum, auto
 from math import inf
 from socket import SHUT_RD, SHUT_RDWR, SHUT_WR
@@ -16,8 +16,9 @@ import gevent
 from gevent.hub import get_hub
 
 from ticketboss.serving import http_parser
+from ticketboss.serving.errors import ERROR, Disconnected, RequestError
 from ticketboss.serving.http_body import ChunkedBody, SizedBody
-from ticketboss.serving.http_parser import ERROR, Disconnected, Environ, Framing, RequestError
+from ticketboss.serving.http_parser import Environ, Framing
 from ticketboss.serving.http_response import Response
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Connection:
         sock: the connected socket.
         environ: the part of the WSGI environ that all requests of this connection have in common.
         secure_headers: the keys of headers that report the scheme, and the values that mean https;
-            empty if the client is no trusted proxy.
-        for_probes: answer 503 to requests other than health checks.
+            empty if the client is not a trusted proxy.
+        for_probes: the connection is reserved for probes.
     """
 
     def __init__(
@@ -81,21 +82,26 @@ class Connection:
         self._secure_headers = secure_headers
         self._received = b""
         self._expired = False
+        self._dropped = False
         self._expects_continue = False
         self._body_deadline = inf
         self._hub: Any = get_hub()  # type: ignore[no-untyped-call]
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
 
     def expire(self) -> None:
-        """End the current wait. The greenlet then answers 408 or closes the connection."""
-        self._stop_waiting(SHUT_RDWR if self.wait is Wait.SEND else SHUT_RD)
+        """End the current wait: answer 408 to an incomplete request, or close the connection."""
+        if self.wait in {Wait.HEAD, Wait.BODY}:
+            self._expired = True
+            self._stop_waiting(SHUT_RD)
+        else:
+            self.drop()
 
     def drop(self) -> None:
-        """End the current wait without an answer."""
+        """End the current wait and close the connection without an answer."""
+        self._dropped = True
         self._stop_waiting(SHUT_RDWR)
 
     def _stop_waiting(self, how: int) -> None:
-        self._expired = True
         self.deadline = inf
         with suppress(OSError):  # The client has disconnected.
             self._socket.shutdown(how)
@@ -130,12 +136,13 @@ class Connection:
     def _respond(self, environ: Environ, framing: Framing, body: SizedBody | ChunkedBody) -> bool:
         response = Response(environ.get("REQUEST_METHOD"), environ.get("SERVER_PROTOCOL"))
         sent = False
+        parts: Iterable[bytes] = ()
         try:
-            with closing(self._worker.wsgi(environ, response.start)) as parts:
-                response.close = not (framing.keep_alive and body.complete and self._worker.alive)
-                for data in response.encode(parts):
-                    self._send(data)
-                    sent = True
+            parts = self._worker.wsgi(environ, response.start)
+            response.close = not (framing.keep_alive and body.complete and self._stays_open)
+            for data in response.encode(parts):
+                self._send(data)
+                sent = True
         except Disconnected:
             raise
         except Exception as error:
@@ -143,8 +150,15 @@ class Connection:
             if sent or ERROR in environ:
                 return False
             environ[ERROR] = RequestError(500, repr(error))
-            return self._respond(environ, framing, body)
+            return self._respond(environ, _UNKNOWN_FRAMING, body)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
         return not response.close
+
+    @property
+    def _stays_open(self) -> bool:
+        return self._worker.alive and not self._expired
 
     def _read_head(self) -> bytes:
         """Return the head of the next request, or b"" if the client has closed the connection.
@@ -230,6 +244,9 @@ class Connection:
     def _receive(self, wait: Wait, deadline: float) -> bytes:
         self.wait, self.deadline = wait, deadline
         self._hub.wait(self._readable)
+        if self._dropped:
+            # A request may have arrived in the same moment. Its client could not get an answer.
+            raise Disconnected
         try:
             data: bytes = self._socket.recv(_RECEIVE_BYTES)
         except OSError as error:

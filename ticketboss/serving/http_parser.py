@@ -14,10 +14,9 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-Environ = dict[str, Any]
+from ticketboss.serving.errors import RequestError
 
-# The key under which the environ of a refused request has its RequestError.
-ERROR = "ticketboss.request_error"
+Environ = dict[str, Any]
 
 MAX_REQUEST_LINE_BYTES = 4094  # gunicorn's default
 MAX_HEADER_BYTES = 8190  # gunicorn's default, with CRLF
@@ -47,23 +46,6 @@ _NOT_IN_TRAILERS = frozenset(
 _MAX_LENGTH_DIGITS = 20  # of 2**64, the most that llhttp accepts
 
 
-class RequestError(Exception):
-    """A request that the server refuses before Django sees it.
-
-    Args:
-        status: the HTTP status of the response.
-        reason: what is wrong, for the log.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class Disconnected(ConnectionError):
-    """The client has closed or reset the connection."""
-
-
 class Framing(NamedTuple):
     """How the rest of a request, and of its connection, is to be read."""
 
@@ -81,7 +63,7 @@ def find_end(received: bytes | bytearray, start: int = 0) -> int:
 
     Args:
         received: the bytes of one or more requests.
-        start: where to start to search, to search no byte twice.
+        start: the offset at which to resume the search.
 
     Raises:
         RequestError: the head is already too long, or has a line without CR.
@@ -208,7 +190,7 @@ def _environ_key(name: bytes) -> str:
 
 
 def _check_request_line(head: bytes, method: bytes, target: bytes, version: str) -> None:
-    """Refuse what llhttp accepts: HTTP/0.9, RTSP, ICE, empty lines before it, several spaces."""
+    """Refuse what llhttp accepts: HTTP/0.9, RTSP, ICE, leading empty lines, several spaces."""
     if not head.startswith(b"%b %b HTTP/%b\r\n" % (method, target, version.encode())):
         raise RequestError(400, "invalid request line")
     if method == b"CONNECT":

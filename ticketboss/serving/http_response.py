@@ -79,7 +79,7 @@ class Response:
                     continue
             elif lowered in _HOP_BY_HOP:
                 continue
-            lines.append(f"{name}: {value}")
+            lines.append(f"{name}: {value.strip()}")
         return lines, length
 
     def _head(self, headers: list[str]) -> bytes:

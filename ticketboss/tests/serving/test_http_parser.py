@@ -19,9 +19,10 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from ticketboss.serving import http_parser
+from ticketboss.serving.errors import ERROR, RequestError
 from ticketboss.serving.http_body import ChunkedBody, SizedBody
 from ticketboss.serving.http_connection import Connection
-from ticketboss.serving.http_parser import ERROR, Environ, Framing, RequestError
+from ticketboss.serving.http_parser import Environ, Framing
 from ticketboss.serving.http_response import Response
 
 CRLF = b"\r\n"
@@ -414,12 +415,10 @@ def test_chunked_body_is_read_up_to_the_given_size() -> None:
 
 
 def test_chunks_that_are_mostly_overhead_are_refused() -> None:
-    for piece in b"1;" + b"x" * 100 + b"\r\na\r\n", b"0\r\nX: " + b"y" * 100:
-        with pytest.raises(RequestError) as raised:
-            chunked_body(*[piece] * 10).read(100)
-        assert raised.value.status in {400, 413}
+    chunk = b"1;" + b"x" * 1000 + b"\r\na\r\n"
+    assert chunked_body(*[chunk] * 60, b"0\r\n\r\n").read(100) == b"a" * 60
     with pytest.raises(RequestError) as raised:
-        chunked_body(b"1;", *[b"x" * 100] * 9).read(100)
+        chunked_body(*[chunk] * 70).read(100)
     assert raised.value.status == 413
 
 
@@ -504,7 +503,7 @@ def test_response_to_head_has_no_body(headers: list[tuple[str, str]]) -> None:
     assert (body, close) == ([], False)
 
 
-def test_headers_of_the_connection_are_the_servers() -> None:
+def test_application_cannot_set_connection_headers() -> None:
     names = ["Connection", "keep-alive", "TRANSFER-ENCODING", "Upgrade"]
     lines, _, _ = encode([("Content-Length", "0"), *[(name, "x") for name in names]], [])
     assert lines == [b"HTTP/1.1 200 OK", b"Content-Length: 0"]
