@@ -9,6 +9,9 @@ import pytest
 from ticketboss import wsgi
 from ticketboss.serving.errors import ERROR, Disconnected, RequestError
 
+# Django looks after its connections at the start and the end of each request.
+pytestmark = pytest.mark.django_db(transaction=True)
+
 KIB = 1024
 Answer = tuple[int, dict[str, str], Any]
 
