@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging import LogRecord
@@ -125,8 +126,10 @@ class _StderrLogger:
     def msg(self, line: bytes) -> None:
         """Write a line."""
         unwritten = memoryview(line + b"\n")
-        while unwritten:
-            unwritten = unwritten[os.write(sys.stderr.fileno(), unwritten) :]
+        # A full disk or a closed pipe must not turn a sale into an error.
+        with suppress(OSError):
+            while unwritten:
+                unwritten = unwritten[os.write(sys.stderr.fileno(), unwritten) :]
 
     debug = info = warning = error = critical = exception = msg
 

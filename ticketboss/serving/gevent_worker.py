@@ -4,6 +4,7 @@ It is gunicorn's gevent worker with a faster HTTP/1 server, deadlines for client
 that does not wait for idle connections. See docs/decisions/0013-http-server.md.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from ipaddress import ip_address
 from math import inf
@@ -17,17 +18,17 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
-from ticketboss.paths import PROBES
 from ticketboss.serving.errors import RequestError
 from ticketboss.serving.http_connection import Connection, Wait
 from ticketboss.serving.http_parser import Environ
 
 # gevent's value is 100: one worker would accept all connections that arrive together.
 _ACCEPTS_PER_ITERATION = 4
-# Connections beyond worker_connections, for probes and until a slow client has been dropped.
+# Connections beyond worker_connections, for /health and until a slow client has been dropped.
 _RESERVED_CONNECTIONS = 16
 # Read by reservations.api.health.
 _SHUTTING_DOWN = "server.shutting_down"
+_USED_RESERVE = _RESERVED_CONNECTIONS - _ACCEPTS_PER_ITERATION
 _WATCH_INTERVAL_SECONDS = 0.25
 # After SIGTERM, load balancers see for this time that /ready fails. Then connections are refused.
 _DRAIN_SECONDS = 0.25
@@ -95,14 +96,14 @@ class GeventWorker(ggevent.GeventWorker):
         """Count a request.
 
         Raises:
-            RequestError: the connection is reserved for probes, and this request is not one.
+            RequestError: the connection is reserved for /health, and this request is another.
         """
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
         if self._stop_requested:
             environ[_SHUTTING_DOWN] = True
-        if connection.for_probes and not environ["PATH_INFO"].startswith(PROBES):
+        if connection.for_probes and not environ["PATH_INFO"].startswith("/health"):
             raise RequestError(503, "too many connections")
 
     def _start_server(self, listener: Any) -> StreamServer:
@@ -112,7 +113,7 @@ class GeventWorker(ggevent.GeventWorker):
             "wsgi.multithread": True,
             "wsgi.url_scheme": "http",
             "SCRIPT_NAME": "",
-            "SERVER_NAME": host,
+            "SERVER_NAME": f"[{host}]" if ":" in host else host,
             "SERVER_PORT": str(port),
         }
         del environ["wsgi.file_wrapper"]  # gunicorn's own is of no use here
@@ -126,9 +127,7 @@ class GeventWorker(ggevent.GeventWorker):
         host, port = address[:2] if address else ("", "")
         environ = environ | {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
         headers = self._secure_headers if self._is_trusted_proxy(host) else {}
-        if len(self._connections) >= self.worker_connections:
-            self._drop_slowest()
-        for_probes = len(self._connections) >= self.worker_connections
+        for_probes = not self._make_room()
         connection = Connection(self, client, environ, headers, for_probes=for_probes)
         self._connections.add(connection)
         try:
@@ -142,12 +141,28 @@ class GeventWorker(ggevent.GeventWorker):
         address = ip_address(host)
         return any(address in network for network in self.cfg.forwarded_allow_networks())
 
-    def _drop_slowest(self) -> None:
-        """Drop the waiting connection that has the least time left, if there is one."""
-        slowest = min(self._connections, key=attrgetter("deadline"))
-        if slowest.deadline < inf:
+    def _make_room(self) -> bool:
+        """Drop the connection that has waited longest for its client if all are taken.
+
+        Return False if the new connection gets one of the reserved places. They are not taken away
+        from each other until they are used up: a request may be on its way.
+        """
+        if len(self._connections) < self.worker_connections:
+            return True
+        ordinary = [each for each in self._connections if not each.for_probes]
+        if len(ordinary) < self.worker_connections or self._drop_slowest(ordinary):
+            return True
+        if len(self._connections) >= self.worker_connections + _USED_RESERVE:
+            self._drop_slowest(self._connections)
+        return False
+
+    def _drop_slowest(self, connections: Iterable[Connection]) -> bool:
+        slowest = min(connections, key=attrgetter("waiting_since"))
+        waiting = slowest.waiting_since < inf
+        if waiting:
             slowest.drop()
             self._connections.discard(slowest)
+        return waiting
 
     def _watch(self) -> None:
         """Expire overdue connections, report to gunicorn's arbiter, and wait for a moment."""

@@ -60,7 +60,7 @@ class Connection:
         environ: the part of the WSGI environ that all requests of this connection have in common.
         secure_headers: the keys of headers that report the scheme, and the values that mean https;
             empty if the client is not a trusted proxy.
-        for_probes: the connection is reserved for probes.
+        for_probes: the connection is reserved for health checks.
     """
 
     def __init__(
@@ -74,8 +74,10 @@ class Connection:
     ) -> None:
         self.for_probes = for_probes
         self.wait = Wait.REQUEST
+        self.waiting_since = inf
+        """When the current wait began, by ``time.monotonic()``; inf if there is none."""
         self.deadline = inf
-        """When the current wait ends, by ``time.monotonic()``."""
+        """When the current wait ends."""
         self._worker = worker
         self._socket = sock
         self._environ = environ
@@ -84,7 +86,7 @@ class Connection:
         self._expired = False
         self._dropped = False
         self._expects_continue = False
-        self._body_deadline = inf
+        self._head_ended = inf
         self._hub: Any = get_hub()  # type: ignore[no-untyped-call]
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
 
@@ -126,6 +128,8 @@ class Connection:
             framing = self._parse(head, environ)
         except RequestError as error:
             environ[ERROR] = error
+            if "PATH_INFO" not in environ:
+                http_parser.read_incomplete(self._received, environ)
         body = ChunkedBody(self) if framing.chunked else SizedBody(self, framing.length)
         environ["wsgi.input"] = body
         keep_alive = self._respond(environ, framing, body)
@@ -170,20 +174,20 @@ class Connection:
             # This client has sent several requests at once. Let others run.
             gevent.sleep(0)  # type: ignore[no-untyped-call]
         else:
-            self._received = self._receive(Wait.REQUEST, monotonic() + IDLE_SECONDS)
+            self._received = self._receive(Wait.REQUEST, monotonic(), IDLE_SECONDS)
         length = http_parser.find_end(self._received)
         if not length:
             length = self._receive_rest_of_head()
-        self._body_deadline = monotonic() + BODY_SECONDS
+        self._head_ended = monotonic()
         head, self._received = self._received[:length], self._received[length:]
         return head.removeprefix(b"\r\n")  # One empty line is allowed (RFC 9112 2.2).
 
     def _receive_rest_of_head(self) -> int:
         """Receive until the head is complete; return its length, or 0 if the client disconnects."""
         received, length = bytearray(self._received), 0
-        deadline = monotonic() + HEAD_SECONDS
+        started = monotonic()
         while not length:
-            data = self._receive(Wait.HEAD, deadline)
+            data = self._receive(Wait.HEAD, started, HEAD_SECONDS)
             if not data:
                 break
             searched = len(received)
@@ -234,15 +238,15 @@ class Connection:
         if self._expects_continue:
             self._expects_continue = False
             self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        data = self._receive(Wait.BODY, self._body_deadline)
+        data = self._receive(Wait.BODY, self._head_ended, BODY_SECONDS)
         if data:
             return data
         if self._expired:
             raise RequestError(408, f"no complete body within {BODY_SECONDS} s")
         raise RequestError(400, "the body ended early")
 
-    def _receive(self, wait: Wait, deadline: float) -> bytes:
-        self.wait, self.deadline = wait, deadline
+    def _receive(self, wait: Wait, since: float, seconds: float) -> bytes:
+        self._begin_wait(wait, since, seconds)
         self._hub.wait(self._readable)
         if self._dropped:
             # A request may have arrived in the same moment. Its client could not get an answer.
@@ -251,23 +255,29 @@ class Connection:
             data: bytes = self._socket.recv(_RECEIVE_BYTES)
         except OSError as error:
             raise Disconnected from error
-        self.wait, self.deadline = Wait.NOTHING, inf
+        self._end_wait()
         return data
 
     def _send(self, data: bytes) -> None:
-        self.wait, self.deadline = Wait.SEND, monotonic() + SEND_SECONDS
+        self._begin_wait(Wait.SEND, monotonic(), SEND_SECONDS)
         try:
             sent = self._socket.send(data)
             while sent < len(data):
                 sent += self._socket.send(memoryview(data)[sent:])
         except OSError as error:
             raise Disconnected from error
-        self.wait, self.deadline = Wait.NOTHING, inf
+        self._end_wait()
+
+    def _begin_wait(self, wait: Wait, since: float, seconds: float) -> None:
+        self.wait, self.waiting_since, self.deadline = wait, since, since + seconds
+
+    def _end_wait(self) -> None:
+        self.wait, self.waiting_since, self.deadline = Wait.NOTHING, inf, inf
 
     def _linger(self) -> None:
         """Give the client time to read the response before the connection is closed."""
         with suppress(OSError):  # The client has disconnected.
             self._socket.shutdown(SHUT_WR)
-        deadline, left = monotonic() + _LINGER_SECONDS, _LINGER_BYTES
-        while left > 0 and (data := self._receive(Wait.BODY, deadline)):
+        started, left = monotonic(), _LINGER_BYTES
+        while left > 0 and (data := self._receive(Wait.BODY, started, _LINGER_SECONDS)):
             left -= len(data)

@@ -73,8 +73,11 @@ def find_end(received: bytes | bytearray, start: int = 0) -> int:
         _check_sizes(received[:end] if end >= 0 else received)
     if end >= 0:
         return end + len(_END)
-    if received.count(b"\n") != received.count(b"\r\n"):
+    lines = received.count(b"\n")
+    if lines != received.count(b"\r\n"):
         raise RequestError(400, "a line does not end with CRLF")
+    if lines > MAX_HEADERS + 2:  # with the request line, and an empty one before it
+        raise RequestError(431, f"more than {MAX_HEADERS} headers")
     return 0
 
 
@@ -138,6 +141,15 @@ def check_trailers(trailers: bytes) -> None:
         raise RequestError(400, f"invalid trailer: {error}") from error
     if not _NOT_IN_TRAILERS.isdisjoint(environ):
         raise RequestError(400, "a header is not allowed as a trailer")
+
+
+def read_incomplete(head: bytes, environ: Environ) -> None:
+    """Add to ``environ`` what can be read of a head that is refused before it is complete."""
+    request = _Request(environ)
+    with suppress(httptools.HttpParserError):
+        httptools.HttpRequestParser(request).feed_data(head)
+    with suppress(RequestError):
+        _add_target(request.target, environ)
 
 
 class _Request:

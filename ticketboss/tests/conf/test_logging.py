@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +86,10 @@ def test_json_line_of_an_exception_contains_its_traceback(capfd: Any) -> None:
     assert entry["level"] == "error"
     assert entry["exception"].endswith("ValueError: invalid literal for int() with base 10: 'why'")
     assert "request_id" not in entry
+
+
+def test_line_that_cannot_be_written_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    logging_config(level="INFO", readable=False)
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        structlog.get_logger("some.module").info("sold")

@@ -99,12 +99,16 @@ def test_refused_request_gets_a_complete_response(
     ],
     ids=["not-http", "long-url", "long-header"],
 )
-def test_unreadable_head_gets_a_json_response(
+def test_refused_head_gets_a_json_response(
     server: ServerProcess, request_head: bytes, status: int, code: str
 ) -> None:
     answer = send(server, request_head)
     assert (answer.status, answer.body["code"]) == (status, code)
-    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+    if HEADERS in request_head:
+        assert_complete(answer)
+        assert answer.headers["x-request-id"] == "mine"
+    else:
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
 def assert_complete(answer: Answer) -> None:
