@@ -26,9 +26,10 @@ from ticketboss.serving.http_parser import Environ
 _ACCEPTS_PER_ITERATION = 4
 # Connections beyond worker_connections, for /health and until a slow client has been dropped.
 _RESERVED_CONNECTIONS = 16
+# So many of them that the next iteration may use up the rest.
+_USED_RESERVE = _RESERVED_CONNECTIONS - _ACCEPTS_PER_ITERATION
 # Read by reservations.api.health.
 _SHUTTING_DOWN = "server.shutting_down"
-_USED_RESERVE = _RESERVED_CONNECTIONS - _ACCEPTS_PER_ITERATION
 _WATCH_INTERVAL_SECONDS = 0.25
 # After SIGTERM, load balancers see for this time that /ready fails. Then connections are refused.
 _DRAIN_SECONDS = 0.25
