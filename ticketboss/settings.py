@@ -59,7 +59,7 @@ try:
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
     WORKER_CLASS = env.str("WORKER_CLASS", "ticketboss", validate=OneOf(["ticketboss", "gevent"]))
     WORKER_CONNECTIONS = env.int("WORKER_CONNECTIONS", 1000, validate=Range(1, 100_000))
-    MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 512, validate=Range(1, 100_000))
+    MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 900, validate=Range(1, 100_000))
     TICKETBOSS_HOME = Path(
         env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=Length(min=1))
     ).absolute()
@@ -69,7 +69,7 @@ try:
     DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     GROUP_COMMIT = env.bool("GROUP_COMMIT", True)
     GROUP_COMMIT_MAX_BATCH = env.int("GROUP_COMMIT_MAX_BATCH", 256, validate=Range(1, 10_000))
-    GROUP_COMMIT_MAX_QUEUE = env.int("GROUP_COMMIT_MAX_QUEUE", 384, validate=Range(1, 100_000))
+    GROUP_COMMIT_MAX_QUEUE = env.int("GROUP_COMMIT_MAX_QUEUE", 768, validate=Range(1, 100_000))
     GROUP_COMMIT_QUEUE_TIMEOUT = env.float(
         "GROUP_COMMIT_QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60)
     )

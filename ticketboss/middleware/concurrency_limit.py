@@ -6,6 +6,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.status import HTTP_503_SERVICE_UNAVAILABLE
 
 from reservations.errors import Busy
 from ticketboss.metrics.requests import REQUESTS_SHED
@@ -14,11 +15,14 @@ from ticketboss.paths import ADMIN, PROBES, STATIC
 
 # Probes and the admin must keep working under load.
 _EXEMPT = (*PROBES, ADMIN, STATIC)
-_REJECT_DELAY_SECONDS = 0.25
+_REFUSAL_DELAY_SECONDS = 0.25
 
 
 class ConcurrencyLimitMiddleware:
-    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time."""
+    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time, and delays every 503.
+
+    Without the delay, clients that retry immediately would slow down the requests in flight.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -26,10 +30,16 @@ class ConcurrencyLimitMiddleware:
         self._in_flight = 0
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass the request on, or wait for a moment and return 503 if the process is busy."""
-        if self._in_flight >= self._limit and not request.path_info.startswith(_EXEMPT):
-            # Otherwise clients that retry immediately would slow down the requests in flight.
-            time.sleep(_REJECT_DELAY_SECONDS)
+        """Pass the request on, or answer 503 if the process is busy."""
+        if request.path_info.startswith(_EXEMPT):
+            return self.get_response(request)
+        response = self._limited(request)
+        if response.status_code == HTTP_503_SERVICE_UNAVAILABLE:
+            time.sleep(_REFUSAL_DELAY_SECONDS)
+        return response
+
+    def _limited(self, request: HttpRequest) -> HttpResponseBase:
+        if self._in_flight >= self._limit:
             REQUESTS_SHED.inc()
             return error_response(request, Busy())
         self._in_flight += 1

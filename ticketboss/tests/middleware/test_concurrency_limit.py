@@ -1,0 +1,65 @@
+"""The limit on concurrent requests, and the delay of every 503."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
+from pytest_django.fixtures import Settings
+
+from ticketboss.middleware import concurrency_limit
+from ticketboss.middleware.concurrency_limit import ConcurrencyLimitMiddleware
+
+
+@pytest.fixture
+def during_delays(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """Functions to call during the next delays; a delay takes no time, and fails without one."""
+    calls: list[Callable[[], object]] = []
+    monkeypatch.setattr(concurrency_limit, "time", SimpleNamespace(sleep=lambda _: calls.pop()()))
+    return calls
+
+
+def get(path: str = "/reservations") -> HttpRequest:
+    return RequestFactory().get(path)
+
+
+def test_concurrent_request_over_the_limit_gets_503(
+    settings: Settings, during_delays: list[Callable[[], object]]
+) -> None:
+    settings.MAX_CONCURRENT_REQUESTS = 1
+    during_delays.append(lambda: None)
+    excess: list[HttpResponse] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        if not excess:
+            excess.append(middleware(request))
+        return HttpResponse()
+
+    middleware = ConcurrencyLimitMiddleware(view)
+    assert middleware(get()).status_code == 200
+    assert [each.status_code for each in excess] == [503]
+    assert excess[0]["Retry-After"] == "1"
+    assert not during_delays
+
+
+def test_delayed_503_of_a_view_leaves_its_place_to_others(
+    settings: Settings, during_delays: list[Callable[[], object]]
+) -> None:
+    settings.MAX_CONCURRENT_REQUESTS = 1
+    statuses = iter([503, 200])
+    middleware = ConcurrencyLimitMiddleware(lambda _: HttpResponse(status=next(statuses)))
+    meanwhile: list[int] = []
+    during_delays.append(lambda: meanwhile.append(middleware(get()).status_code))
+    assert middleware(get()).status_code == 503
+    assert meanwhile == [200]
+
+
+@pytest.mark.parametrize("path", ["/ready", "/admin/", "/static/x.css"])
+def test_probes_and_the_admin_are_neither_limited_nor_delayed(
+    settings: Settings, during_delays: list[Callable[[], object]], path: str
+) -> None:
+    settings.MAX_CONCURRENT_REQUESTS = 0
+    middleware = ConcurrencyLimitMiddleware(lambda _: HttpResponse(status=503))
+    assert middleware(get(path)).content == b""
+    assert not during_delays
