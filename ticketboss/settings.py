@@ -323,7 +323,7 @@ EMAIL_TIMEOUT = 10
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 # Load balancers and Prometheus request these over plain HTTP.
-SECURE_REDIRECT_EXEMPT = [f"^{path.removeprefix('/')}/?$" for path in PROBES]
+SECURE_REDIRECT_EXEMPT = [f"^{path.removeprefix('/')}$" for path in PROBES]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'none'"],

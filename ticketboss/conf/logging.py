@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from logging import LogRecord
+from logging import ERROR, WARNING, LogRecord
 from typing import Any
 
 import orjson
@@ -62,8 +62,17 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structlog": formatter},
-        "filters": {"exceptions": {"()": CallbackFilter, "callback": _has_exception}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "filters": {
+            "exceptions": {"()": CallbackFilter, "callback": _has_exception},
+            "suspicious": {"()": CallbackFilter, "callback": _demote_suspicious_request},
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "structlog",
+                "filters": ["suspicious"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # By default Django and gunicorn attach their own handlers to these.
@@ -81,6 +90,16 @@ def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
 
 def _has_exception(record: LogRecord) -> bool:
     return record.exc_info is not None
+
+
+def _demote_suspicious_request(record: LogRecord) -> bool:
+    """Turn Django's error and traceback for a suspicious request into a warning.
+
+    The client caused it, for example with too many form fields, and gets a 400.
+    """
+    if record.name.startswith("django.security.") and record.levelno == ERROR:
+        record.levelno, record.levelname, record.exc_info = WARNING, "WARNING", None
+    return True
 
 
 def _use_standard_library() -> None:

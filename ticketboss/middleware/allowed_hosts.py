@@ -9,9 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from reservations.api import exceptions
 from ticketboss.paths import PROBES
 
-# Probes may send the server's IP address as Host, which ALLOWED_HOSTS cannot list in advance.
-_PROBE_PATHS = frozenset({*PROBES, *(f"{path}/" for path in PROBES)})
-
 
 def _default_host() -> str:
     first = (settings.ALLOWED_HOSTS or ["localhost"])[0]
@@ -30,7 +27,8 @@ class AllowedHostsMiddleware:
         host = request.META.get("HTTP_HOST")
         if host and host == self._last_valid:
             return self.get_response(request)
-        if request.path_info in _PROBE_PATHS:
+        # Their Host may be the server's IP address, which ALLOWED_HOSTS cannot list in advance.
+        if request.path_info in PROBES:
             request.META["HTTP_HOST"] = _default_host()
         try:
             request.get_host()

@@ -14,7 +14,7 @@ from ticketboss.middleware.request_errors import error_response
 from ticketboss.paths import ADMIN, PROBES, STATIC
 
 # Probes and the admin must keep working under load.
-_EXEMPT = (*PROBES, ADMIN, STATIC)
+_EXEMPT = (ADMIN, STATIC)
 _REFUSAL_DELAY_SECONDS = 0.25
 
 
@@ -31,7 +31,8 @@ class ConcurrencyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pass the request on, or answer 503 if the process is busy."""
-        if request.path_info.startswith(_EXEMPT):
+        path = request.path_info
+        if path in PROBES or path.startswith(_EXEMPT):
             return self.get_response(request)
         response = self._limited(request)
         if response.status_code == HTTP_503_SERVICE_UNAVAILABLE:

@@ -8,12 +8,14 @@ from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 
+from ticketboss.paths import ADMIN
+
 _GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # No content, not modified. The length would be that of a body that is not sent.
 _WITHOUT_BODY = frozenset({204, 304})
 # Unfold, the admin's theme, uses Alpine.js, which compiles its expressions in the browser.
-_ADMIN = {"script-src": ["'unsafe-eval'"], "style-src": ["'unsafe-inline'"]}
+_ADMIN_POLICY = {"script-src": ["'unsafe-eval'"], "style-src": ["'unsafe-inline'"]}
 
 
 class ResponseHeadersMiddleware:
@@ -53,6 +55,6 @@ class _PageCSP(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, *args: bool, **named: bool
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, *args, **named)
-        if request.path_info.startswith("/admin/"):
-            parts.update = _ADMIN
+        if request.path_info.startswith(ADMIN):
+            parts.update = _ADMIN_POLICY
         return parts

@@ -18,13 +18,15 @@ from gevent.server import StreamServer
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
+from ticketboss.paths import HEALTH
 from ticketboss.serving.errors import RequestError
 from ticketboss.serving.http_connection import Connection, Wait
 from ticketboss.serving.http_parser import Environ
 
 # gevent's value is 100: one worker would accept all connections that arrive together.
 _ACCEPTS_PER_ITERATION = 4
-# Connections beyond worker_connections, for /health and until a slow client has been dropped.
+# Connections beyond worker_connections, for /health and preflight requests, and until a slow client
+# has been dropped.
 _RESERVED_CONNECTIONS = 16
 # So many of them that the next iteration may use up the rest.
 _USED_RESERVE = _RESERVED_CONNECTIONS - _ACCEPTS_PER_ITERATION
@@ -33,6 +35,8 @@ _SHUTTING_DOWN = "server.shutting_down"
 _WATCH_INTERVAL_SECONDS = 0.25
 # After SIGTERM, load balancers see for this time that /ready fails. Then connections are refused.
 _DRAIN_SECONDS = 0.25
+# Clients that have sent half a request have this time, from SIGTERM, for the rest.
+_FINISH_SENDING_SECONDS = 2
 # Time to exit before gunicorn's arbiter kills the process, graceful_timeout after SIGTERM.
 _EXIT_SECONDS = 1
 
@@ -85,9 +89,11 @@ class GeventWorker(ggevent.GeventWorker):
     def _finish_requests(self) -> None:
         stopped = self._stop_requested or monotonic()
         deadline = stopped + self.cfg.graceful_timeout - _EXIT_SECONDS
-        while self._connections and monotonic() < deadline:
+        while self._connections and (now := monotonic()) < deadline:
+            late = now > stopped + _FINISH_SENDING_SECONDS
+            ended = {Wait.REQUEST, Wait.HEAD, Wait.BODY} if late else {Wait.REQUEST}
             for connection in list(self._connections):
-                if connection.wait is Wait.REQUEST:
+                if connection.wait in ended:
                     connection.expire()
             self._watch()
         if self._connections:
@@ -97,14 +103,19 @@ class GeventWorker(ggevent.GeventWorker):
         """Count a request.
 
         Raises:
-            RequestError: the connection is reserved for /health, and this request is another.
+            RequestError: the connection is reserved for /health and for preflight requests, without
+                which a browser would not show the 503 to its page.
         """
         self.nr += 1
         if self.nr >= self.max_requests:
             self.alive = False
         if self._stop_requested:
             environ[_SHUTTING_DOWN] = True
-        if connection.for_probes and not environ["PATH_INFO"].startswith("/health"):
+        if (
+            connection.for_probes
+            and environ["PATH_INFO"] not in HEALTH
+            and environ["REQUEST_METHOD"] != "OPTIONS"
+        ):
             raise RequestError(503, "too many connections")
 
     def _start_server(self, listener: Any) -> StreamServer:

@@ -33,9 +33,13 @@ worker_class = (
 )
 worker_connections = settings.WORKER_CONNECTIONS
 # Each connection needs a file descriptor. Without one, a worker cannot even answer probes.
+_OTHER_FILES = 64 + settings.DATABASE_POOL_SIZE
 _, _hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
 with suppress(ValueError, OSError):  # macOS refuses an unlimited number.
     resource.setrlimit(resource.RLIMIT_NOFILE, (_hard_limit, _hard_limit))
+_max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+if _max_files != resource.RLIM_INFINITY:
+    worker_connections = min(worker_connections, max(1, _max_files - _OTHER_FILES))
 # The proxies whose X-Forwarded-Proto is trusted.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
 keepalive = 5  # used only with WORKER_CLASS=gevent
@@ -67,6 +71,18 @@ _owner = str(os.getpid())
 if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
     os.environ["TICKETBOSS_METRICS_OWNER"] = _owner
+
+
+def on_starting(server):
+    """Warn if the limit of open files allows fewer connections than configured."""
+    if worker_connections < settings.WORKER_CONNECTIONS:
+        server.log.warning(
+            "Each process accepts %d connections instead of WORKER_CONNECTIONS=%d: "
+            "it may open only %d files. Raise the limit (ulimit -Hn) to accept more",
+            worker_connections,
+            settings.WORKER_CONNECTIONS,
+            _max_files,
+        )
 
 
 def post_worker_init(worker):

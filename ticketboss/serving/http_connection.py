@@ -187,7 +187,9 @@ class Connection:
         received, length = bytearray(self._received), 0
         started = monotonic()
         while not length:
-            data = self._receive(Wait.HEAD, started, HEAD_SECONDS)
+            # An empty line is not yet a request, so it does not delay a stop.
+            wait = Wait.HEAD if received.strip() else Wait.REQUEST
+            data = self._receive(wait, started, HEAD_SECONDS)
             if not data:
                 break
             searched = len(received)

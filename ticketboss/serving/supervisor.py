@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 _CONFIG = Path(__file__).with_name("gunicorn.conf.py")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _POLL_SECONDS = 1
 _MIN_RESTART_INTERVAL_SECONDS = 5
 # Longer than the 8 seconds that the worker gives a running job at shutdown.
@@ -53,9 +53,9 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 
 
 class Supervisor:
-    """Serves on one socket until SIGINT, SIGTERM or SIGHUP, then lets requests in flight finish.
+    """Serves on one socket until one of ``STOP_SIGNALS``, then lets requests in flight finish.
 
-    Create it before anything that needs cleaning up: until ``run`` starts gunicorn, these signals
+    Create it before anything that needs cleaning up: until ``run`` starts gunicorn, they
     raise SystemExit instead of killing the process.
     """
 

@@ -36,6 +36,12 @@ def post(path: str, length: int | None, **environ: str) -> Answer:
     return call(common | host | headers, body)
 
 
+@pytest.mark.parametrize("path", ["/adminfoo", "/admin"])
+def test_larger_bodies_are_for_the_admin_only(path: str) -> None:
+    status, _, body = post(path, 64 * KIB + 1)
+    assert (status, body["error"]) == (413, "Request body must be at most 65536 bytes")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "sentence"),
     [

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ticketboss.serving import http_connection
-from ticketboss.tests.programs import ServerProcess
+from ticketboss.tests.programs import SERVE, ServerProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
@@ -134,6 +134,20 @@ def test_slow_clients_on_all_connections_do_not_block_others(
         assert len(slow) == SLOW_CLIENTS
 
 
+def test_low_limit_of_open_files_lowers_the_connections(migrated_home: Path) -> None:
+    limited = ["bash", "-c", 'ulimit -n 160; exec "$@"', "bash", *SERVE, "--no-worker"]
+    with (
+        ServerProcess(migrated_home, command=limited) as server,
+        ExitStack() as stack,
+        ThreadPoolExecutor(SLOW_CLIENTS) as pool,
+    ):
+        for slow in pool.map(lambda _: connect(server, HEALTH[:9]), range(200)):
+            stack.enter_context(closing(slow))
+        assert server.request("GET", "/health").status == 200
+    assert "Each process accepts 88 connections instead of WORKER_CONNECTIONS=1000" in server.output
+    assert "Traceback" not in server.output
+
+
 def test_client_can_read_413_although_it_sends_its_body(server: ServerProcess) -> None:
     body = b" " * 200_000
     for path in (b"/reservations", b"/health", b"/nowhere", b"/api/v1/bookings/x/cancel"):
@@ -152,3 +166,15 @@ def test_admin_accepts_larger_bodies_up_to_its_own_limit(server: ServerProcess) 
             if status == b"403":  # The form has no CSRF token.
                 connection.sendall(b"x" * size)
             assert connection.recv(65536).startswith(b"HTTP/1.1 " + status)
+
+
+def test_too_many_form_fields_are_a_warning_without_traceback(server: ServerProcess) -> None:
+    form = b"&".join(b"a%d=1" % number for number in range(1001))
+    head = (POST % len(form)).replace(b"/reservations", b"/admin/login/")
+    cookie = b"\r\nCookie: csrftoken=" + b"x" * 32
+    head = head.replace(b"application/json", b"application/x-www-form-urlencoded" + cookie)
+    with closing(connect(server, head + form)) as connection:
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
+    [line] = [line for line in server.output.splitlines() if "number of GET/POST" in line]
+    assert "[warning" in line
+    assert "Traceback" not in server.output

@@ -89,7 +89,11 @@ def post_login(
     return connection.getresponse()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["SIGINT", "SIGHUP"])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGHUP, signal.SIGQUIT],
+    ids=["SIGINT", "SIGHUP", "SIGQUIT"],
+)
 def test_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> None:
     with (
         ServerProcess(migrated_home, worker=True) as server,
