@@ -1,10 +1,11 @@
 """Django's PostgreSQL backend with an embedded server that starts on the first connection."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, client
 
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
@@ -33,8 +34,29 @@ class RestartingConnection(psycopg.Connection[Any]):
         return super().connect(conninfo, **kwargs)
 
 
+class DatabaseClient(client.DatabaseClient):
+    """Runs the embedded server's psql, for ``manage.py dbshell``."""
+
+    @classmethod
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        """Return psql's command line and environment."""
+        params = cluster.connection_params()
+        embedded = {"HOST": params["host"], "PORT": params["port"], "USER": params["user"]}
+        command, variables = super().settings_to_cmd_args_env(settings_dict | embedded, parameters)
+        return [str(cluster.install.bin / "psql"), *command[1:]], variables
+
+    def runshell(self, parameters: Iterable[str]) -> None:
+        """Start the server if necessary, and run psql."""
+        _start()
+        super().runshell(parameters)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """The backend ``ticketboss.embedded_postgres``; needs no host, user or password."""
+
+    client_class = DatabaseClient
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)
