@@ -1,11 +1,12 @@
 """Checks the inventory: replays an event's changes and compares the result with what is stored."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, F, IntegerField, Q, QuerySet, Sum, Value
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from reservations import sql
@@ -19,8 +20,8 @@ _HELD = Q(status=Reservation.Status.HELD)
 class Drift:
     """A stored figure that differs from its expected value."""
 
-    event: str
-    """The event's slug."""
+    event: str | None
+    """The event's slug, or None for rows whose event does not exist."""
     column: str
     """A column of the event, or a check of related rows, for example ``change.version``."""
     stored: int
@@ -78,11 +79,31 @@ def audit(events: QuerySet[Event]) -> Iterator[tuple[Event, list[Drift]]]:
     Reads a single snapshot of the database, without a statement timeout. Takes no locks, so sales
     continue while it runs.
     """
+    with _snapshot():
+        for event in events.order_by("pk"):
+            yield event, list(_drifts(event))
+
+
+def find_orphans() -> list[Drift]:
+    """Return a drift for each kind of row, reservation or change, whose event does not exist.
+
+    Reads both tables completely, in a single snapshot, without a statement timeout or locks.
+    """
+    event = Event.objects.filter(pk=OuterRef("event"))
+    with _snapshot():
+        figures = {
+            "reservation.event": Reservation.objects.filter(~Exists(event)).count(),
+            "change.event": Change.objects.filter(~Exists(event)).count(),
+        }
+    return [Drift(None, column, stored, 0) for column, stored in figures.items() if stored]
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
     with transaction.atomic(durable=True):
         sql.read_one_snapshot()
         sql.set_for_transaction(statement_timeout=0, idle_in_transaction_session_timeout=0)
-        for event in events.order_by("pk"):
-            yield event, list(_drifts(event))
+        yield
 
 
 def _drifts(event: Event) -> Iterator[Drift]:
@@ -98,7 +119,7 @@ def _drifts(event: Event) -> Iterator[Drift]:
         ("reservation.seats", live["sold"], event.sold_seats),
         ("reservation.held_seats", live["held"], event.held_seats),
         ("reservation.status", live["count"], event.reservation_count),
-        ("change.reservation", _unmatched_reservations(event), 0),
+        ("change.reservation", _unmatched_reservations(event) + _unmatched_changes(event), 0),
         ("booking.status", _unmatched_items(event), 0),
     ]
     for column, stored, expected in figures:
@@ -131,6 +152,12 @@ def _unmatched_reservations(event: Event) -> int:
         moved=Coalesce(Sum("changes__seats"), Value(0), output_field=IntegerField())
     )
     return taken.exclude(live & Q(moved=-F("seats"))).exclude(~live & Q(moved=0)).count()
+
+
+def _unmatched_changes(event: Event) -> int:
+    """Count the changes that refer to a reservation that does not exist."""
+    reservation = Reservation.objects.filter(pk=OuterRef("reservation"))
+    return event.changes.filter(~Exists(reservation), reservation__isnull=False).count()
 
 
 def _unmatched_items(event: Event) -> int:

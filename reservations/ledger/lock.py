@@ -47,8 +47,7 @@ def _lock_then_read_clock(slugs: int, pks: int) -> str:
     ``slugs`` and ``pks`` are the numbers of parameters of each kind. The result is cached, because
     compiling the query is slow. The statements are sent in one message and executed in order, so
     the clock is read under the lock. Events are locked in the order of their primary keys, so that
-    transactions cannot deadlock. ``NO KEY UPDATE`` does not block foreign key checks against the
-    events.
+    transactions cannot deadlock. ``NO KEY UPDATE`` is the lock that the later UPDATE takes as well.
     """
     # Placeholder values. They must differ, because the ORM removes duplicates from an IN list.
     named = Q(slug__in=[str(each) for each in range(slugs)]) | Q(pk__in=range(pks))

@@ -31,15 +31,27 @@ class Change(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     # No indexes: the unique constraint covers ``event``, and only the audit looks up changes by
     # reservation, for all reservations of an event together.
+    #
+    # No foreign key constraints: each sale would pay for them. Triggers protect the referenced
+    # rows instead (docs/decisions/0014).
     event = models.ForeignKey(
-        Event, on_delete=models.PROTECT, related_name="changes", db_index=False
+        Event,
+        on_delete=models.PROTECT,
+        related_name="changes",
+        db_index=False,
+        db_constraint=False,
     )
     version = models.BigIntegerField()
     kind = models.CharField(max_length=20, choices=Kind)
     seats = models.IntegerField(help_text="Signed change of the available seats")
     available_seats = models.IntegerField(help_text="Available seats after the change")
     reservation = models.ForeignKey(
-        Reservation, on_delete=models.PROTECT, related_name="changes", null=True, db_index=False
+        Reservation,
+        on_delete=models.PROTECT,
+        related_name="changes",
+        null=True,
+        db_index=False,
+        db_constraint=False,
     )
     actor = models.CharField(max_length=150, help_text="Who or what caused the change")
     at = models.DateTimeField(db_default=Now(), editable=False)

@@ -26,8 +26,14 @@ class Reservation(models.Model):
         EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # No foreign key constraint: each sale would pay for it. Triggers protect the referenced row
+    # instead (docs/decisions/0014).
     event = models.ForeignKey(
-        Event, on_delete=models.PROTECT, related_name="reservations", db_index=False
+        Event,
+        on_delete=models.PROTECT,
+        related_name="reservations",
+        db_index=False,
+        db_constraint=False,
     )
     booking = models.ForeignKey(
         Booking, on_delete=models.PROTECT, related_name="items", null=True, db_index=False

@@ -2,7 +2,7 @@
 
 from django.db.models import Sum
 
-from reservations.audit import audit
+from reservations.audit import audit, find_orphans
 from reservations.models import Event
 
 
@@ -28,5 +28,9 @@ def assert_inventory(
 
 
 def assert_no_drift() -> None:
-    """Check every event against its replayed history. Must not be called in a transaction."""
+    """Check every event against its replayed history, and that all rows have an event.
+
+    Must not be called in a transaction.
+    """
     assert [drifts for _, drifts in audit(Event.objects.all()) if drifts] == []
+    assert find_orphans() == []

@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import pluralize
 
-from reservations.audit import Drift, audit
+from reservations.audit import Drift, audit, find_orphans
 from reservations.models import Event
 
 
 class Command(BaseCommand):
-    """Checks that the figures of events match their history.
+    """Checks that the figures of events match their history, and that all rows have an event.
 
     Exit codes: 0 consistent, 1 inconsistent, 2 the event does not exist.
     """
@@ -30,13 +30,13 @@ class Command(BaseCommand):
         audited = list(audit(events))
         if event and not audited:
             raise CommandError(f"there is no event {event!r}", returncode=2)
-        drifts = [drift for _, found in audited for drift in found]
-        self.stdout.write(_as_json(audited) if json else _as_text(audited))
-        if drifts:
+        orphans = [] if event else find_orphans()
+        self.stdout.write((_as_json if json else _as_text)(audited, orphans))
+        if orphans or any(drifts for _, drifts in audited):
             raise SystemExit(1)
 
 
-def _as_text(audited: list[tuple[Event, list[Drift]]]) -> str:
+def _as_text(audited: list[tuple[Event, list[Drift]]], orphans: list[Drift]) -> str:
     lines = []
     for event, drifts in audited:
         lines.append(
@@ -44,14 +44,17 @@ def _as_text(audited: list[tuple[Event, list[Drift]]]) -> str:
             f"{event.version} change{pluralize(event.version)}, "
             f"{event.sold_seats} of {event.total_seats} seats sold"
         )
-        lines += [
-            f"  {drift.column} is {drift.stored}, expected {drift.expected} ({drift.amount:+})"
-            for drift in drifts
-        ]
+        lines += map(_as_line, drifts)
+    if orphans:
+        lines += ["rows without an event: DRIFT", *map(_as_line, orphans)]
     return "\n".join(lines) or "There are no events."
 
 
-def _as_json(audited: list[tuple[Event, list[Drift]]]) -> str:
+def _as_line(drift: Drift) -> str:
+    return f"  {drift.column} is {drift.stored}, expected {drift.expected} ({drift.amount:+})"
+
+
+def _as_json(audited: list[tuple[Event, list[Drift]]], orphans: list[Drift]) -> str:
     return json.dumps(
         {
             "events": len(audited),
@@ -63,7 +66,7 @@ def _as_json(audited: list[tuple[Event, list[Drift]]]) -> str:
                     "expected": drift.expected,
                     "amount": drift.amount,
                 }
-                for _, drifts in audited
+                for drifts in [*(found for _, found in audited), orphans]
                 for drift in drifts
             ],
         }

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db.models import F
@@ -162,6 +163,32 @@ def test_booking_with_changed_status_is_reported(busy: Event, status: str) -> No
     Booking.objects.update(status=status)
     code, out = verify("--json")
     assert (code, json.loads(out)["drift"]) == (1, [drift("booking.status", 1, 0)])
+
+
+def test_rows_of_unknown_events_are_reported(sold: Event) -> None:
+    Reservation.objects.filter(status="cancelled").update(event=0)
+    Change.objects.create(event_id=0, version=1, kind="edited", seats=0, available_seats=0)
+    code, out = verify()
+    assert (code, out.splitlines()[-3:]) == (
+        1,
+        [
+            "rows without an event: DRIFT",
+            "  reservation.event is 1, expected 0 (+1)",
+            "  change.event is 1, expected 0 (+1)",
+        ],
+    )
+    assert json.loads(verify("--json")[1])["drift"] == [
+        {"event": None, "column": column, "stored": 1, "expected": 0, "amount": 1}
+        for column in ("reservation.event", "change.event")
+    ]
+    assert verify(sold.slug)[0] == 0
+
+
+def test_changes_of_an_unknown_reservation_are_reported(sold: Event) -> None:
+    cancelled = Change.objects.get(kind="cancelled").reservation_id
+    Change.objects.filter(reservation=cancelled).update(reservation=UUID(int=0))
+    code, out = verify("--json")
+    assert (code, json.loads(out)["drift"]) == (1, [drift("change.reservation", 2, 0)])
 
 
 def test_slug_limits_the_check_to_one_event(sold: Event) -> None:

@@ -1,6 +1,8 @@
 """Applying and reversing migrations, and what happens to the data."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,7 @@ from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
+from reservations.tests.database import locked, run_and_disconnect, wait_for_lock_waiters
 from reservations.tests.factories import EventFactory, book, hold, reserve
 from reservations.tests.queued_jobs import clear_jobs, jobs
 
@@ -115,6 +118,51 @@ def test_jobs_of_the_renamed_queue_are_removed() -> None:
     migrate("0006")
     assert (jobs("upkeep"), [job.task_name for job in jobs("mail")]) == ([], ["b"])
     clear_jobs()
+
+
+def foreign_keys() -> set[tuple[str, ...]]:
+    """Return the table and column of each foreign key constraint of a sale's tables."""
+    found = set()
+    for table in ("reservations_reservation", "reservations_change"):
+        with connection.cursor() as cursor:
+            constraints = connection.introspection.get_constraints(cursor, table)
+        for constraint in constraints.values():
+            if constraint["foreign_key"]:
+                found.add((table, *constraint["columns"]))
+    return found
+
+
+def test_sales_check_no_foreign_key_until_it_is_restored(event: Event) -> None:
+    booking = ("reservations_reservation", "booking_id")
+    reserve(event)
+    assert foreign_keys() == {booking}
+    migrate("0006")
+    assert foreign_keys() == {
+        booking,
+        ("reservations_reservation", "event_id"),
+        ("reservations_change", "event_id"),
+        ("reservations_change", "reservation_id"),
+    }
+    call_command("migrate", "reservations", verbosity=0)
+    assert foreign_keys() == {booking}
+    assert_no_drift()
+
+
+def test_foreign_keys_are_dropped_after_a_sale_in_flight(event: Event) -> None:
+    migrate("0006")
+    with ThreadPoolExecutor(1) as pool, locked(event) as sale:
+        migration = pool.submit(run_and_disconnect, partial(migrate, "0007"))
+        wait_for_lock_waiters()
+        sale.execute(
+            "INSERT INTO reservations_change"
+            " (id, event_id, version, kind, seats, available_seats, actor)"
+            " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')",
+            [event.pk],
+        )
+        sale.commit()
+        migration.result(timeout=30)
+    Event.objects.update(version=1)
+    assert_no_drift()
 
 
 def test_migrations_lift_the_timeouts_and_restore_them() -> None:
