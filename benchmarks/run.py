@@ -125,9 +125,10 @@ def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.Run
     }
     with (
         running(cluster),
+        # First: it does not start on a database that newer code has migrated.
+        older_server(home, settings, options.before) as before,
         server(home, settings) as on,
         server(home, settings | GROUP_COMMIT_OFF) as off,
-        older_server(home, settings, options.before) as before,
         sqlite_server(home.parent, "django_application") as sqlite_django,
         sqlite_server(home.parent, "bare_application") as sqlite_bare,
         cluster.connect("ticketboss") as connection,
