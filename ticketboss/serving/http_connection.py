@@ -18,7 +18,8 @@ from gevent.hub import get_hub
 from ticketboss.serving import http_parser
 from ticketboss.serving.errors import ERROR, Disconnected, RequestError
 from ticketboss.serving.http_body import ChunkedBody, SizedBody
-from ticketboss.serving.http_parser import Environ, Framing
+from ticketboss.serving.http_framing import Framing
+from ticketboss.serving.http_parser import Environ
 from ticketboss.serving.http_response import Response
 
 if TYPE_CHECKING:
