@@ -16,7 +16,7 @@ from gevent import socket as gevent_socket
 from gunicorn.config import Config
 
 from reservations.tests.waiting import wait_until
-from ticketboss.serving import gevent_worker
+from ticketboss.serving import gevent_worker, http_connection
 from ticketboss.serving.errors import ERROR
 from ticketboss.serving.gevent_worker import GeventWorker
 from ticketboss.serving.http_connection import Wait
@@ -162,6 +162,26 @@ def test_last_connections_are_for_probes(start: Start) -> None:
         worker.release()
     wait_until(lambda: not worker.worker._connections)
     assert worker.request("/anything") == 200
+
+
+def test_probe_is_dropped_only_once_the_reserve_is_used_up(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 60)  # Only a drop ends a connection here.
+    worker = start()
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            stack.enter_context(worker.connect(HEALTH.replace(b"/health", b"/wait")))
+        wait_until(lambda: len(worker.environs) == CONNECTIONS)
+        probes = []
+        for number in range(1, gevent_worker._USED_RESERVE + 1):
+            probes.append(stack.enter_context(worker.connect()))
+            wait_until(lambda number=number: worker.count(Wait.REQUEST) == number)  # type: ignore[misc]
+        probes.append(stack.enter_context(worker.connect()))
+        assert probes[0].recv(1) == b""
+        for probe in probes[1:]:
+            probe.sendall(HEALTH)
+            assert probe.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
