@@ -19,7 +19,7 @@ _REFUSAL_DELAY_SECONDS = 0.25
 
 
 class ConcurrencyLimitMiddleware:
-    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time, and delays every 503.
+    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time, and delays each 503.
 
     Without the delay, clients that retry immediately would slow down the requests in flight.
     """

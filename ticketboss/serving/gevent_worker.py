@@ -84,6 +84,7 @@ class GeventWorker(ggevent.GeventWorker):
         gevent.sleep(_DRAIN_SECONDS)
         for server in servers:
             server.close()
+        gevent.sleep(0)  # Start to serve the connections that were accepted last.
         self._finish_requests()
 
     def _finish_requests(self) -> None:
@@ -111,6 +112,8 @@ class GeventWorker(ggevent.GeventWorker):
             self.alive = False
         if self._stop_requested:
             environ[_SHUTTING_DOWN] = True
+        if len(self._connections) <= self.worker_connections:
+            connection.for_probes = False
         if (
             connection.for_probes
             and environ["PATH_INFO"] not in HEALTH
@@ -142,6 +145,7 @@ class GeventWorker(ggevent.GeventWorker):
         for_probes = not self._make_room()
         connection = Connection(self, client, environ, headers, for_probes=for_probes)
         self._connections.add(connection)
+        self._free_reserve()
         try:
             connection.serve()
         finally:
@@ -156,28 +160,32 @@ class GeventWorker(ggevent.GeventWorker):
     def _make_room(self) -> bool:
         """Drop the connection that has waited longest for its client if all are taken.
 
-        Return False if the new connection gets one of the reserved places. They are not taken away
-        from each other until they are used up: a request may be on its way.
+        Return False if the new connection gets one of the reserved places.
         """
         if len(self._connections) < self.worker_connections:
             return True
         ordinary = [each for each in self._connections if not each.for_probes]
-        if len(ordinary) < self.worker_connections or self._drop_slowest(ordinary):
-            return True
-        if len(self._connections) >= self.worker_connections + _USED_RESERVE:
-            self._drop_slowest(self._connections)
-        return False
+        return len(ordinary) < self.worker_connections or self._drop_slowest(ordinary)
+
+    def _free_reserve(self) -> None:
+        """Drop the connections that have waited longest if the reserve is used up."""
+        while len(
+            self._connections
+        ) > self.worker_connections + _USED_RESERVE and self._drop_slowest(self._connections):
+            pass
 
     def _drop_slowest(self, connections: Iterable[Connection]) -> bool:
         slowest = min(connections, key=attrgetter("waiting_since"))
-        waiting = slowest.waiting_since < inf
-        if waiting:
+        # Clients accepted together do not replace each other before their requests can be read.
+        droppable = slowest.waiting_since < inf and slowest.was_polled
+        if droppable:
             slowest.drop()
             self._connections.discard(slowest)
-        return waiting
+        return droppable
 
     def _watch(self) -> None:
         """Expire overdue connections, report to gunicorn's arbiter, and wait for a moment."""
+        self._free_reserve()  # No connection can be accepted that would do it.
         now = monotonic()
         for connection in list(self._connections):
             if connection.deadline < now:

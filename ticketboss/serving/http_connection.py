@@ -76,7 +76,10 @@ class Connection:
         self.for_probes = for_probes
         self.wait = Wait.REQUEST
         self.waiting_since = inf
-        """When the current wait began, by ``time.monotonic()``; inf if there is none."""
+        """Since when the client is awaited, by ``time.monotonic()``; inf if it is not.
+
+        While a request is received, that is the first byte of its head, then the end of its head.
+        """
         self.deadline = inf
         """When the current wait ends."""
         self._worker = worker
@@ -89,7 +92,13 @@ class Connection:
         self._expects_continue = False
         self._head_ended = inf
         self._hub: Any = get_hub()  # type: ignore[no-untyped-call]
+        self._loop_iteration = self._hub.loop.iteration
         self._readable = self._hub.loop.io(sock.fileno(), _READ)
+
+    @property
+    def was_polled(self) -> bool:
+        """Whether the event loop has looked for data since the connection was accepted."""
+        return bool(self._hub.loop.iteration > self._loop_iteration)
 
     def expire(self) -> None:
         """End the current wait: answer 408 to an incomplete request, or close the connection."""
@@ -122,6 +131,7 @@ class Connection:
         """Answer one request; return whether the connection stays open."""
         environ = self._environ.copy()
         framing = _UNKNOWN_FRAMING
+        head = b""
         try:
             head = self._read_head()
             if not head:
@@ -129,7 +139,7 @@ class Connection:
             framing = self._parse(head, environ)
         except RequestError as error:
             environ[ERROR] = error
-            if "PATH_INFO" not in environ:
+            if not head:
                 http_parser.read_incomplete(self._received, environ)
         body = ChunkedBody(self) if framing.chunked else SizedBody(self, framing.length)
         environ["wsgi.input"] = body
@@ -187,16 +197,18 @@ class Connection:
         """Receive until the head is complete; return its length, or 0 if the client disconnects."""
         received, length = bytearray(self._received), 0
         started = monotonic()
-        while not length:
-            # An empty line is not yet a request, so it does not delay a stop.
-            wait = Wait.HEAD if received.strip() else Wait.REQUEST
-            data = self._receive(wait, started, HEAD_SECONDS)
-            if not data:
-                break
-            searched = len(received)
-            received += data
-            length = http_parser.find_end(received, searched)
-        self._received = bytes(received)
+        try:
+            while not length:
+                # An empty line is not yet a request, so it does not delay a stop.
+                wait = Wait.HEAD if received.strip() else Wait.REQUEST
+                data = self._receive(wait, started, HEAD_SECONDS)
+                if not data:
+                    break
+                searched = len(received)
+                received += data
+                length = http_parser.find_end(received, searched)
+        finally:
+            self._received = bytes(received)
         if self._expired and received.strip() and not length:
             raise RequestError(408, f"no complete head within {HEAD_SECONDS} s")
         return length

@@ -43,6 +43,7 @@ def add_target(target: bytes, environ: dict[str, Any]) -> None:
     """
     if b"#" in target:
         raise RequestError(400, "the target has a fragment")
+    host = b""
     if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
     else:
@@ -50,10 +51,11 @@ def add_target(target: bytes, environ: dict[str, Any]) -> None:
         if not found:
             raise RequestError(400, "the target is neither a path nor a URL")
         host, path, query = (part or b"" for part in found.groups())
-        _use_host(host.decode(), environ)
     environ["QUERY_STRING"] = query.decode()
     path = path or b"/"
     environ["PATH_INFO"] = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+    if host:
+        _use_host(host.decode(), environ)
 
 
 def _use_host(host: str, environ: dict[str, Any]) -> None:

@@ -17,13 +17,15 @@ from gunicorn.config import Config
 
 from reservations.tests.waiting import wait_until
 from ticketboss.serving import gevent_worker, http_connection
-from ticketboss.serving.errors import ERROR
+from ticketboss.serving.errors import ERROR, RequestError
 from ticketboss.serving.gevent_worker import GeventWorker
 from ticketboss.serving.http_connection import Wait
 from ticketboss.serving.http_parser import Environ
 
 CONNECTIONS = 3
 HEALTH = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+POST_HALF = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"
+WAIT = b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Body:
@@ -40,7 +42,7 @@ class Body:
 
 
 class RunningWorker:
-    """A worker in a thread. ``/wait`` is answered when ``release`` is called."""
+    """A worker in a thread. ``/wait`` and ``?wait`` are answered when ``release`` is called."""
 
     def __init__(self, **options: object) -> None:
         self.environs: list[Environ] = []
@@ -72,7 +74,7 @@ class RunningWorker:
 
     def _application(self, environ: Environ, start: Callable[..., object]) -> Iterable[bytes]:
         self.environs.append(environ)
-        if environ.get("PATH_INFO") == "/wait":
+        if environ.get("PATH_INFO") == "/wait" or environ.get("QUERY_STRING") == "wait":
             self._release.wait()
         error = environ.get(ERROR)
         start(f"{error.status} -" if error else "200 OK", [("Content-Length", "2")])
@@ -155,10 +157,12 @@ def test_last_connections_are_for_probes(start: Start) -> None:
     worker = start()
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
-            stack.enter_context(worker.connect(HEALTH.replace(b"/health", b"/wait")))
+            stack.enter_context(worker.connect(WAIT))
         wait_until(lambda: len(worker.environs) == CONNECTIONS)
         assert [worker.request(path) for path in ("/health", "/ready")] == [200, 503]
         assert worker.request("/anything") == 503
+        with worker.connect(b"OPTIONS /anything HTTP/1.1\r\nHost: a\r\n\r\n") as preflight:
+            assert preflight.recv(1000).startswith(b"HTTP/1.1 200 ")
         worker.release()
     wait_until(lambda: not worker.worker._connections)
     assert worker.request("/anything") == 200
@@ -171,7 +175,7 @@ def test_probe_is_dropped_only_once_the_reserve_is_used_up(
     worker = start()
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
-            stack.enter_context(worker.connect(HEALTH.replace(b"/health", b"/wait")))
+            stack.enter_context(worker.connect(WAIT))
         wait_until(lambda: len(worker.environs) == CONNECTIONS)
         probes = []
         for number in range(1, gevent_worker._USED_RESERVE + 1):
@@ -182,6 +186,79 @@ def test_probe_is_dropped_only_once_the_reserve_is_used_up(
         for probe in probes[1:]:
             probe.sendall(HEALTH)
             assert probe.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_clients_accepted_together_do_not_replace_each_other(start: Start) -> None:
+    worker = start()
+    clients: list[socket.socket] = []
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS - 1):
+            stack.enter_context(worker.connect(WAIT))
+        wait_until(lambda: len(worker.environs) == CONNECTIONS - 1)
+
+        def connect_all() -> None:
+            clients.extend(stack.enter_context(worker.connect(HEALTH)) for _ in range(4))
+
+        worker.call(connect_all)  # before the worker accepts the first of them
+        wait_until(lambda: len(clients) == 4)
+        for client in clients:
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_connections_that_become_idle_make_room(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_connection, "IDLE_SECONDS", 60)  # Only a drop ends a connection here.
+    worker = start()
+    everything = CONNECTIONS + gevent_worker._RESERVED_CONNECTIONS
+    with ExitStack() as stack:
+        for number in range(1, everything + 1):
+            stack.enter_context(worker.connect(HEALTH.replace(b"/health", b"/health?wait")))
+            wait_until(lambda number=number: len(worker.environs) == number)  # type: ignore[misc]
+        worker.release()
+        wait_until(lambda: worker.count(Wait.REQUEST) > 0)
+        assert worker.request("/health") == 200
+
+
+def test_reserved_connection_becomes_ordinary_once_others_end(start: Start) -> None:
+    worker = start()
+    with ExitStack() as stack:
+        busy = [stack.enter_context(worker.connect(WAIT)) for _ in range(CONNECTIONS)]
+        wait_until(lambda: len(worker.environs) == CONNECTIONS)
+        probe = stack.enter_context(worker.connect(HEALTH))
+        assert probe.recv(1000).startswith(b"HTTP/1.1 200 ")
+        worker.release()
+        for connection in busy:
+            connection.recv(1000)
+            connection.close()
+        wait_until(lambda: len(worker.worker._connections) == 1)
+        probe.sendall(WAIT)
+        assert probe.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_refused_head_keeps_what_the_response_needs(start: Start, pieces: int) -> None:
+    worker = start()
+    head = b"GET /x HTTP/1.1\r\nHost: a\r\nOrigin: b\r\nX-Request-ID: c\r\nX: " + b"x" * 9000
+    with worker.connect() as connection:
+        for part in (head[:10], head[10:]) if pieces == 2 else (head,):
+            connection.sendall(part)
+            wait_until(lambda: worker.count(Wait.HEAD) == 1 or bool(worker.environs))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 431 ")
+    [environ] = worker.environs
+    names = ("PATH_INFO", "HTTP_ORIGIN", "HTTP_X_REQUEST_ID")
+    assert [environ[name] for name in names] == ["/x", "b", "c"]
+
+
+def test_bytes_after_a_refused_head_are_not_its_headers(start: Start) -> None:
+    worker = start()
+    refused = b"GET /#x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
+    smuggled = b"GET /b HTTP/1.1\r\nX-Forwarded-For: 192.0.2.2\r\nX-Request-ID: d\r\n\r\n"
+    with worker.connect(refused + smuggled) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400 ")
+    [environ] = worker.environs
+    assert environ["HTTP_X_FORWARDED_FOR"] == "192.0.2.1"
+    assert not {"PATH_INFO", "HTTP_X_REQUEST_ID"} & environ.keys()
 
 
 @pytest.mark.parametrize(
@@ -206,7 +283,7 @@ def test_worker_stops_after_max_requests(start: Start) -> None:
 
 def test_stop_finishes_requests_and_says_so_to_the_application(start: Start) -> None:
     worker = start()
-    with worker.connect(HEALTH.replace(b"/health", b"/wait")) as waiting, worker.connect() as idle:
+    with worker.connect(WAIT) as waiting, worker.connect() as idle:
         wait_until(lambda: len(worker.environs) == 1)
         wait_until(lambda: len(worker.worker._connections) == 2)
         worker.terminate()
@@ -229,13 +306,41 @@ def test_request_after_stop_sees_that_the_server_shuts_down(
 
 def test_stop_gives_up_before_gunicorn_kills_the_process(start: Start) -> None:
     worker = start(graceful_timeout=2)
-    with worker.connect(HEALTH.replace(b"/health", b"/wait")):
+    with worker.connect(WAIT):
         wait_until(lambda: len(worker.environs) == 1)
         worker.terminate()
         started = time.monotonic()
         worker._thread.join(30)
     assert time.monotonic() - started < 2
     worker.log.warning.assert_called_once()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [(b"\r\n", b""), (HEALTH[:-4], b"HTTP/1.1 408 "), (POST_HALF, b"HTTP/1.1 408 ")],
+    ids=["empty-line", "half-a-head", "half-a-body"],
+)
+def test_half_a_request_hardly_delays_the_stop(
+    start: Start, monkeypatch: pytest.MonkeyPatch, sent: bytes, answer: bytes
+) -> None:
+    monkeypatch.setattr(gevent_worker, "_FINISH_SENDING_SECONDS", 0.5)
+    worker = start()
+
+    def read_body(environ: Environ, start: Callable[..., object]) -> Iterable[bytes]:
+        try:
+            environ["wsgi.input"].read(9)
+        except RequestError as error:
+            environ[ERROR] = error
+        return worker._application(environ, start)
+
+    worker.worker.wsgi = read_body
+    with worker.connect(sent) as connection:
+        wait_until(lambda: len(worker.worker._connections) == 1)
+        time.sleep(0.1)
+        worker.terminate()
+        worker._thread.join(http_connection.HEAD_SECONDS - 1)
+        assert not worker._thread.is_alive()
+        assert connection.recv(1000).startswith(answer)
 
 
 def test_dropped_connection_runs_no_request_that_just_arrived(start: Start) -> None:
