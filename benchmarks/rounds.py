@@ -73,14 +73,17 @@ class Benchmark:
                 "reservations, 128 clients": self._reservations(MANY_CLIENTS),
                 "pgbench, 128 clients": self._pgbench(MANY_CLIENTS),
                 **self._others(MANY_CLIENTS),
-                "GET /health, 128 clients": self._requests(
-                    get(f"{self.on.url}/health", expected=_OK)
-                ),
                 "without group commit, 128 clients": self._reservations_off(MANY_CLIENTS),
-                "refusals, 128 clients": self._requests(sold_out),
-                "summaries, 128 clients": self._requests(get(summary, expected=_OK)),
-                "summaries not modified, 128 clients": self._requests(
-                    get(summary, expected=_NOT_MODIFIED, headers=[if_none_match])
+                **self._new_and_older(
+                    MANY_CLIENTS,
+                    {
+                        "GET /health": get(f"{self.on.url}/health", expected=_OK),
+                        "refusals": sold_out,
+                        "summaries": get(summary, expected=_OK),
+                        "summaries not modified": get(
+                            summary, expected=_NOT_MODIFIED, headers=[if_none_match]
+                        ),
+                    },
                 ),
             }
         )
@@ -96,7 +99,7 @@ class Benchmark:
                 "reservations, 32 clients": self._reservations(FEW_CLIENTS),
                 "pgbench, 32 clients": self._pgbench(FEW_CLIENTS),
                 **self._others(FEW_CLIENTS),
-                "bookings, 32 clients": self._requests(bookings, FEW_CLIENTS),
+                **self._new_and_older(FEW_CLIENTS, {"bookings": bookings}),
             }
         )
 
@@ -229,11 +232,23 @@ class Benchmark:
             )
         return workloads
 
+    def _new_and_older(self, clients: int, targets: Mapping[str, Target]) -> dict[str, Workload]:
+        """Return a workload for each target, and one for the same request to older code."""
+        workloads = {}
+        for name, target in targets.items():
+            workloads[f"{name}, {clients} clients"] = self._requests(target, clients)
+            if self.before:
+                older = replace(target, url=target.url.replace(self.on.url, self.before.url))
+                workloads[f"older code: {name}, {clients} clients"] = partial(
+                    self._run, older, clients, self.seconds, self.unexpected_off
+                )
+        return workloads
+
     def _reserve(self, served: Served, slug: str, expected: int = _CREATED) -> Target:
         return Target(f"{served.url}/reservations", "reserve", expected, [slug])
 
     def _requests(self, target: Target, clients: int = MANY_CLIENTS) -> Workload:
-        return lambda: self._run(target, clients, self.seconds, self.unexpected)
+        return partial(self._run, target, clients, self.seconds, self.unexpected)
 
     def _reservations(self, clients: int, seconds: int = 0) -> Workload:
         return lambda: self._sell(self.on, clients, seconds, self.unexpected)
