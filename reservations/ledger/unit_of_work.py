@@ -34,9 +34,11 @@ class UnitOfWork:
         """Lock the events of ``batch``, release their expired holds, then read the other rows."""
         pks = {each.reservation_id for each in batch if isinstance(each, ReservationCommand)}
         bookings = {each.booking_id for each in batch if isinstance(each, CancelBooking)}
-        query = Reservation.objects.filter(Q(pk__in=pks) | Q(booking__in=bookings)).order_by("pk")
-        # No lock needed: the event of a reservation and the items of a booking never change.
-        found = list(query.values_list("event_id", "booking_id")) if pks or bookings else []
+        found: list[tuple[int, UUID | None]] = []
+        if pks or bookings:  # Building a query takes time even if it is not executed.
+            query = Reservation.objects.filter(Q(pk__in=pks) | Q(booking__in=bookings))
+            # No lock needed: the event of a reservation and the items of a booking never change.
+            found = list(query.order_by("pk").values_list("event_id", "booking_id"))
         locked, now = lock_events(
             slugs=dict.fromkeys(slug for command in batch for slug in command.slugs),
             pks={event for event, _ in found},
@@ -45,7 +47,7 @@ class UnitOfWork:
         state = State(release_expired_holds(locked, now), now)
         if found:
             # Exclude rows created since the first query if their events are not locked.
-            rows = query.filter(event__in=state.events).values_list(*_RESERVATION)
+            rows = query.filter(event__in=state.events).order_by("pk").values_list(*_RESERVATION)
             stored.reservations = {row[0]: ReservationRow(*row) for row in rows}
             stored.bookings = _bookings(
                 bookings & {booking for _, booking in found}, stored.reservations.values()
