@@ -142,7 +142,7 @@ RATIOS = (
         "refusals/s of a sold-out event ÷ reservations/s, 128 clients",
         "refusals, 128 clients",
         _HOT,
-        at_least=1.0,
+        at_least=1.1,
     ),
     Ratio(
         "bookings/s of 3 events out of 20 ÷ reservations/s, 32 clients",
