@@ -169,9 +169,8 @@ class GeventWorker(ggevent.GeventWorker):
 
     def _free_reserve(self) -> None:
         """Drop the connections that have waited longest if the reserve is used up."""
-        while len(
-            self._connections
-        ) > self.worker_connections + _USED_RESERVE and self._drop_slowest(self._connections):
+        most = self.worker_connections + _USED_RESERVE
+        while len(self._connections) > most and self._drop_slowest(self._connections):
             pass
 
     def _drop_slowest(self, connections: Iterable[Connection]) -> bool:

@@ -210,7 +210,7 @@ class Connection:
         finally:
             self._received = bytes(received)
         if self._expired and received.strip() and not length:
-            raise RequestError(408, f"no complete head within {HEAD_SECONDS} s")
+            raise RequestError(408, "the head was not complete in time")
         return length
 
     def _parse(self, head: bytes, environ: Environ) -> Framing:
@@ -257,7 +257,7 @@ class Connection:
         if data:
             return data
         if self._expired:
-            raise RequestError(408, f"no complete body within {BODY_SECONDS} s")
+            raise RequestError(408, "the body was not complete in time")
         raise RequestError(400, "the body ended early")
 
     def _receive(self, wait: Wait, since: float, seconds: float) -> bytes:
