@@ -167,11 +167,17 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Server(ThreadingHTTPServer):
+    # All buyers connect at the same time. If the queue is full, Linux drops their connections, and
+    # they try again after up to half a minute.
+    request_queue_size = 256
+
+
 @contextmanager
 def serving(event: FakeEvent, prefix: str = "") -> Iterator[str]:
     """Serve ``event`` below the path ``prefix`` and yield the URL."""
     handler = type("Handler", (_Handler,), {"event": event, "prefix": prefix})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
