@@ -95,6 +95,9 @@ def answers(received: bytes) -> list[Answer]:
         first, end, received = received.partition(CRLF * 2)
         assert end
         status_line, *lines = first.decode("latin-1").split("\r\n")
+        status = int(status_line.split()[1])
+        if status == 100:  # The response follows. This one has neither headers nor a body.
+            continue
         headers = dict(line.split(": ", 1) for line in lines)
         if "Content-Length" in headers:
             length = int(headers["Content-Length"])
@@ -105,7 +108,7 @@ def answers(received: bytes) -> list[Answer]:
         else:
             assert headers["Connection"] == "close"
             body, received = received, b""
-        found.append(Answer(int(status_line.split()[1]), headers.get("X-Name", ""), body))
+        found.append(Answer(status, headers.get("X-Name", ""), body))
     return found
 
 
