@@ -9,7 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -88,7 +88,7 @@ def write(
     run_info: RunInfo,
 ) -> Path:
     """Write today's results and their chart; return the path of the results."""
-    today = date.today().isoformat()
+    today = datetime.now(UTC).date().isoformat()
     RESULTS.mkdir(exist_ok=True)
     chart = RESULTS / f"{today}-throughput.svg"
     chart.write_text(draw(curves, "Sales of one hot event"))

@@ -10,35 +10,52 @@ Works with threads, and with greenlets if gevent has patched the standard librar
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from threading import Event, Lock
 from typing import Generic, NamedTuple, TypeVar
 
-from reservations.errors import Busy
+from reservations import deadline
+from reservations.deadline import Deadline
+from reservations.errors import Busy, Refusal
 
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
 
 
+_LATE_SECONDS = 0.2
+"""A caller with less time left than this is refused, because its batch would hardly succeed and
+would have to end early for all of its callers."""
+
+
+class BatchFailed(Exception):
+    """Another caller's batch failed; ``__cause__`` is the error, which that caller raises."""
+
+
 class _Caller(Generic[_Item, _Answer]):
     """A caller and its item. ``turn`` is set when it becomes leader or its result is ready."""
 
-    __slots__ = ("answer", "dequeued", "error", "is_leader", "item", "turn")
+    __slots__ = ("answer", "deadline", "dequeued", "error", "is_leader", "item", "turn")
 
     answer: _Answer
 
     def __init__(self, item: _Item) -> None:
         self.item = item
+        self.deadline = deadline.current() or Deadline.start()
         self.turn = Event()
         self.is_leader = False
         self.dequeued = False
         """Whether the caller has left the queue: its batch has begun, or it gave up."""
         self.error: BaseException | None = None
 
+    def is_late(self) -> bool:
+        return self.deadline.remaining() < _LATE_SECONDS
+
     def result(self) -> _Answer:
         if self.error:
             error, self.error = self.error, None
             try:
-                raise error
+                # A new exception for each caller: each raise adds to the traceback of an instance.
+                raise copy(error) if isinstance(error, Refusal) else BatchFailed() from error
             finally:
                 del error  # breaks the reference cycle between its traceback and this frame
         return self.answer
@@ -51,19 +68,21 @@ class Limits(NamedTuple):
     """Maximum number of items in a batch."""
     queue: int
     """Maximum number of callers in the queue of one key."""
-    timeout: float
-    """Maximum time, in seconds, that a caller waits for its batch to begin."""
 
 
 class Batcher(Generic[_Item, _Answer]):
-    """Processes items in batches: in order of arrival, one batch at a time per key."""
+    """Processes items in batches: in order of arrival, one batch at a time per key.
+
+    A caller waits for its batch to begin until its deadline at most. A batch has the earliest
+    deadline of its callers.
+    """
 
     def __init__(
         self,
         work: Callable[[list[_Item]], Sequence[_Answer]],
         *,
         prepare: Callable[[], object],
-        leader_killed_error: type[Exception],
+        leader_killed_error: type[Refusal],
         limits: Limits,
     ) -> None:
         """Create a batcher.
@@ -75,7 +94,7 @@ class Batcher(Generic[_Item, _Answer]):
                 arrive while it runs join the batch.
             leader_killed_error: raised for the other callers of a batch whose leader is killed,
                 that is, interrupted by a ``BaseException`` that is not an ``Exception``.
-            limits: the maximum sizes of batches and queues, and the timeout.
+            limits: the maximum sizes of batches and queues.
         """
         self._work = work
         self._prepare = prepare
@@ -95,14 +114,16 @@ class Batcher(Generic[_Item, _Answer]):
 
         Raises:
             Busy: the queue is full, or the batch did not begin in time; ``item`` was not processed.
-            Exception: the error raised by ``prepare`` or ``work``, or ``leader_killed_error``.
+            Exception: as leader, the error raised by ``prepare`` or ``work``.
+            Refusal: the same refusal as the leader's, or ``leader_killed_error``.
+            BatchFailed: the leader raised another error.
         """
         caller: _Caller[_Item, _Answer] = _Caller(item)
         self._join(key, caller)
         if not caller.is_leader:
             self._wait(key, caller)
         if caller.is_leader:
-            self._lead(key)
+            self._lead(key, caller)
         return caller.result()
 
     def waiting(self, key: str) -> int:
@@ -122,7 +143,8 @@ class Batcher(Generic[_Item, _Answer]):
 
     def _wait(self, key: str, caller: _Caller[_Item, _Answer]) -> None:
         try:
-            if caller.turn.wait(self._limits.timeout) or not self._give_up(key, caller):
+            in_time = caller.turn.wait(max(caller.deadline.remaining(), 0))
+            if in_time or not self._give_up(key, caller):
                 caller.turn.wait()
                 return
         except BaseException:
@@ -148,34 +170,54 @@ class Batcher(Generic[_Item, _Answer]):
             if caller.is_leader:
                 self._promote_next(key)
 
-    def _lead(self, key: str) -> None:
+    def _lead(self, key: str, leader: _Caller[_Item, _Answer]) -> None:
         batch: list[_Caller[_Item, _Answer]] = []
         try:
-            self._prepare()
-            batch = self._take_batch(key)
-            answers = self._work([caller.item for caller in batch])
-            for caller, answer in zip(batch, answers, strict=True):
-                caller.answer = answer
+            if not leader.is_late():
+                with deadline.within(leader.deadline):
+                    self._prepare()
+            batch = self._take_batch(key, leader)
+            self._process([caller for caller in batch if caller.error is None])
         except BaseException as error:
-            batch = batch or self._take_batch(key)
-            reported = error if isinstance(error, Exception) else self._leader_killed_error()
+            batch = batch or self._take_batch(key, leader)
+            killed = not isinstance(error, Exception)
             for caller in batch:
-                caller.error = reported
-            if reported is not error:
-                raise
+                caller.error = self._leader_killed_error() if killed else error
+            leader.error = None  # The leader raises the error itself.
+            raise
         finally:
             with self._lock:
                 self._promote_next(key)
             for caller in batch:
                 caller.turn.set()
 
-    def _take_batch(self, key: str) -> list[_Caller[_Item, _Answer]]:
+    def _take_batch(
+        self, key: str, leader: _Caller[_Item, _Answer]
+    ) -> list[_Caller[_Item, _Answer]]:
+        """Remove a batch from the queue, and refuse its late callers.
+
+        If the leader is late, the others stay in the queue: they must not delay its answer.
+        """
         with self._lock:
             queue = self._queues[key]
             batch = [queue.popleft() for _ in range(min(len(queue), self._limits.batch))]
+            late = [caller for caller in batch if caller.is_late()]
+            if leader in late:
+                queue.extendleft(caller for caller in reversed(batch) if caller not in late)
+                batch = late
+            for caller in late:
+                caller.error = Busy()
             for caller in batch:
                 caller.dequeued = True
         return batch
+
+    def _process(self, batch: Sequence[_Caller[_Item, _Answer]]) -> None:
+        if not batch:
+            return
+        with deadline.within(min(caller.deadline for caller in batch)):
+            answers = self._work([caller.item for caller in batch])
+        for caller, answer in zip(batch, answers, strict=True):
+            caller.answer = answer
 
     def _promote_next(self, key: str) -> None:
         queue = self._queues[key]

@@ -11,6 +11,7 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from reservations.batching import Batcher, Limits
+from reservations.database_errors import busy_if_unavailable, connect
 from reservations.errors import BookingNotFound, Busy, EventNotFound, ReservationNotFound
 from reservations.models import Booking, Change, Event, Reservation, is_slug
 
@@ -20,7 +21,7 @@ def get_event(slug: str) -> Event:
 
     Raises:
         EventNotFound: no event has this slug.
-        Busy: too many calls are waiting, or the call waited too long.
+        Busy: too many calls are waiting, the call waited too long, or the database is unavailable.
     """
     if not is_slug(slug):
         raise EventNotFound(slug)
@@ -33,25 +34,18 @@ def get_event(slug: str) -> Event:
 
 
 def _read(slugs: Sequence[str]) -> list[Event | None]:
-    found = {event.slug: event for event in Event.objects.filter(slug__in=set(slugs))}
+    with busy_if_unavailable():
+        found = {event.slug: event for event in Event.objects.filter(slug__in=set(slugs))}
     return [found.get(slug) for slug in slugs]
-
-
-def _connect() -> None:
-    connection.ensure_connection()
 
 
 # A shared query starts after the last of its callers has arrived, so none gets outdated figures.
 _readers = Batcher(
     _read,
-    prepare=_connect,
+    prepare=connect,
     leader_killed_error=Busy,
     # One queue for all events. Reads are fast, so every request in flight may wait in it.
-    limits=Limits(
-        settings.GROUP_COMMIT_MAX_BATCH,
-        settings.MAX_CONCURRENT_REQUESTS,
-        settings.GROUP_COMMIT_QUEUE_TIMEOUT,
-    ),
+    limits=Limits(settings.GROUP_COMMIT_MAX_BATCH, settings.MAX_CONCURRENT_REQUESTS),
 )
 
 

@@ -37,7 +37,13 @@ _RENAMED = {
     "WEB_CONNECTIONS": "WORKER_CONNECTIONS",
     "MAX_BATCH": "GROUP_COMMIT_MAX_BATCH",
     "MAX_QUEUE": "GROUP_COMMIT_MAX_QUEUE",
-    "QUEUE_TIMEOUT": "GROUP_COMMIT_QUEUE_TIMEOUT",
+}
+_REPLACED = {
+    "QUEUE_TIMEOUT": "REQUEST_TIMEOUT",
+    "GROUP_COMMIT_QUEUE_TIMEOUT": "REQUEST_TIMEOUT",
+    "DATABASE_POOL_TIMEOUT": "REQUEST_TIMEOUT",
+    "LOCK_TIMEOUT": "REQUEST_TIMEOUT",
+    "STATEMENT_TIMEOUT": "REQUEST_TIMEOUT",
 }
 
 try:
@@ -45,6 +51,9 @@ try:
     for _old, _new in _RENAMED.items():
         if _old in os.environ or f"{_old}_FILE" in os.environ:
             _fail(f"{_old} is now called {_new}: rename it")
+    for _old, _new in _REPLACED.items():
+        if _old in os.environ or f"{_old}_FILE" in os.environ:
+            _fail(f"{_old} no longer exists: remove it, and set {_new} if its default does not fit")
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
@@ -66,15 +75,11 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
     DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 8, validate=Range(1, 1000))
-    DATABASE_POOL_TIMEOUT = env.float("DATABASE_POOL_TIMEOUT", 3.0, validate=Range(0.1, 60))
     GROUP_COMMIT = env.bool("GROUP_COMMIT", True)
     GROUP_COMMIT_MAX_BATCH = env.int("GROUP_COMMIT_MAX_BATCH", 256, validate=Range(1, 10_000))
     GROUP_COMMIT_MAX_QUEUE = env.int("GROUP_COMMIT_MAX_QUEUE", 768, validate=Range(1, 100_000))
-    GROUP_COMMIT_QUEUE_TIMEOUT = env.float(
-        "GROUP_COMMIT_QUEUE_TIMEOUT", 3.0, validate=Range(0.1, 60)
-    )
-    LOCK_TIMEOUT = env.float("LOCK_TIMEOUT", 3.0, validate=Range(0.001, 60))
-    STATEMENT_TIMEOUT = env.float("STATEMENT_TIMEOUT", 10.0, validate=Range(0.001, 600))
+    REQUEST_TIMEOUT = env.float("REQUEST_TIMEOUT", 3.0, validate=Range(0.3, 60))
+    COMMIT_TIMEOUT = env.float("COMMIT_TIMEOUT", 5.0, validate=Range(0.1, 60))
     FORWARDED_ALLOW_IPS = env.str(
         "FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=validators.validate_proxies
     )
@@ -134,15 +139,18 @@ ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 
 # --- The database -------------------------------------------------------------------------------
 
-if not _database:
+if _database:
+    _database["ENGINE"] = "ticketboss.postgresql"
+else:
     _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
 
-# Timeouts for requests. Migrations and audits override them: reservations.apps, reservations.audit.
+# Limits for the admin, jobs and commands; statements of API requests have the time that is left
+# (reservations.deadline). Migrations and audits override them: reservations.apps and .audit.
+_limit = f"{(REQUEST_TIMEOUT + COMMIT_TIMEOUT) * 1000:.0f}ms"
 _server_options = {
-    "lock_timeout": f"{LOCK_TIMEOUT * 1000:.0f}ms",
-    "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
+    "statement_timeout": _limit,
     # A process that hangs in a transaction must not keep an event locked.
-    "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
+    "idle_in_transaction_session_timeout": _limit,
 }
 _options = _database.get("OPTIONS", {})
 
@@ -170,9 +178,9 @@ DATABASES = {
             "pool": {
                 "min_size": 1,
                 "max_size": DATABASE_POOL_SIZE,
-                "timeout": DATABASE_POOL_TIMEOUT,
+                "timeout": REQUEST_TIMEOUT,
                 # Stop reconnecting in the background after this time; the next request retries.
-                "reconnect_timeout": DATABASE_POOL_TIMEOUT,
+                "reconnect_timeout": REQUEST_TIMEOUT,
             },
         },
     }
@@ -205,6 +213,7 @@ MIDDLEWARE = [
     "ticketboss.middleware.concurrency_limit.ConcurrencyLimitMiddleware",
     "ticketboss.middleware.allowed_hosts.AllowedHostsMiddleware",
     "ticketboss.middleware.https_redirect.HttpsRedirectMiddleware",
+    "ticketboss.middleware.request_deadline.RequestDeadlineMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ticketboss.middleware.admin_only.AdminSessionMiddleware",
     "ticketboss.middleware.admin_only.AdminCsrfMiddleware",

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 
 from reservations import errors
 from reservations.api.responses import JSONResponse
+from reservations.batching import BatchFailed
 from reservations.database_errors import UNAVAILABLE
 from reservations.ledger.outcomes import Outcome
 
@@ -73,6 +74,10 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONRespons
 
 def to_api_error(error: Exception) -> APIError:
     """Return the error to report for an exception raised by a view; log unexpected ones."""
+    return _from_expected(error) or _from_unexpected(error)
+
+
+def _from_expected(error: Exception) -> APIError | None:
     match error:
         case errors.Refusal() if type(error) in _MAPPINGS:
             return _from_refusal(error)
@@ -83,10 +88,16 @@ def to_api_error(error: Exception) -> APIError:
         case SuspiciousOperation():
             log.warning("api.suspicious", reason=str(error))
             return _BAD_REQUEST
+        case _:
+            return None
+
+
+def _from_unexpected(error: Exception) -> APIError:
     if isinstance(error, UNAVAILABLE):
         log.warning("api.database_unavailable", reason=str(error))
         return _from_refusal(errors.Busy())
-    log.error("api.crashed", exc_info=error)
+    if not isinstance(error, BatchFailed):  # its cause is raised, and logged, once
+        log.error("api.crashed", exc_info=error)
     return _INTERNAL
 
 

@@ -7,7 +7,9 @@ from uuid import UUID
 import structlog
 from django.db import connection, transaction
 
+from reservations import deadline
 from reservations.database_errors import UNAVAILABLE
+from reservations.deadline import Deadline
 from reservations.errors import Busy, OutcomeUnknown, Refusal
 from reservations.idempotency.codec import OutcomeCodec
 from reservations.idempotency.store import IdempotencyStore
@@ -31,12 +33,17 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
     """Execute ``batch`` in one transaction; return each command's outcome or refusal, in order.
 
     Raises:
-        Busy: the database was unavailable or too slow, or an idempotency record was pruned before
-            it could be read; nothing was changed.
+        Busy: the database was unavailable or too slow for the deadline, or an idempotency record
+            was pruned before it could be read; nothing was changed.
         OutcomeUnknown: the database failed while writing or committing, and the ledger could not
             find out afterwards whether the transaction had committed.
         RuntimeError: called inside a transaction.
     """
+    with deadline.within(deadline.current() or Deadline.start()) as limit:
+        return _execute_within(limit, batch)
+
+
+def _execute_within(limit: Deadline, batch: Sequence[Command]) -> list[Outcome | Refusal]:
     marker = None
     committing = False
     outermost = not connection.in_atomic_block  # False only in tests that run in a transaction.
@@ -46,18 +53,20 @@ def execute_batch(batch: Sequence[Command]) -> list[Outcome | Refusal]:
             store.claim([each.idempotency_key for each in batch if each.idempotency_key])
             work = UnitOfWork.load([each for each in batch if each.idempotency_key not in store])
             outcomes = [_execute(work.state, store, command) for command in batch]
-            marker = _marker(store, work.state)
-            committing = True
             store.save()
             queue_mails(outcomes)
             writer = BulkWriter()
             work.save(writer)
             if outermost:
                 writer.append_commit()
-            writer.flush()
+            marker = _marker(store, work.state)
+            limit.check()
+            committing = True
+            with deadline.within(limit.committing()):
+                writer.flush()
     except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))
-        if not committing or not _has_committed(marker):
+        if not committing or not _has_committed(marker, limit):
             raise Busy from error
     return outcomes
 
@@ -92,7 +101,7 @@ def _marker(store: IdempotencyStore, state: State) -> _Marker | None:
     return None
 
 
-def _has_committed(marker: _Marker | None) -> bool:
+def _has_committed(marker: _Marker | None, limit: Deadline) -> bool:
     """Return whether the transaction of ``marker`` has committed, after a failed write or COMMIT.
 
     If the connection was lost, its PostgreSQL process may still be running. That process holds the
@@ -108,7 +117,7 @@ def _has_committed(marker: _Marker | None) -> bool:
         return True
     try:
         connection.close()
-        with transaction.atomic(durable=True):
+        with deadline.within(limit.after_commit()), transaction.atomic(durable=True):
             lock_events(pks=marker.event_pks[:1])
             return marker.table.objects.filter(pk=marker.pk).exists()
     except UNAVAILABLE as error:

@@ -4,8 +4,7 @@ All sales of an event lock the same row. With one transaction for each command, 
 the round trips and the fsync of every earlier buyer. Buyers that share a transaction wait once.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
@@ -13,8 +12,8 @@ from django.conf import settings
 from django.db import connection
 
 from reservations.batching import Batcher, Limits
-from reservations.database_errors import UNAVAILABLE
-from reservations.errors import Busy, OutcomeUnknown
+from reservations.database_errors import busy_if_unavailable, connect
+from reservations.errors import OutcomeUnknown, Refusal
 from reservations.ledger.commands import Command, ReservationCommand
 from reservations.ledger.execute import execute_batch
 from reservations.ledger.outcomes import Outcome
@@ -36,8 +35,9 @@ def commit_together(command: Command) -> Outcome | Exception:
 
     Raises:
         Busy: the command was not executed, because the queue was full, its batch did not begin in
-            time, or the database was unavailable before its batch began.
-        OutcomeUnknown: the leader of the batch was killed.
+            time, or the database was unavailable or too slow.
+        OutcomeUnknown: the connection was lost while the batch was committed, or its leader was
+            killed.
     """
     slugs = command.slugs
     if isinstance(command, ReservationCommand):
@@ -50,49 +50,39 @@ def commit_together(command: Command) -> Outcome | Exception:
 
 
 def _find_slugs(reservation_id: UUID) -> tuple[str, ...]:
-    with _busy_if_unavailable():
+    with busy_if_unavailable():
         reservations = Reservation.objects.filter(pk=reservation_id)
         return tuple(reservations.values_list("event__slug", flat=True))
-
-
-@contextmanager
-def _busy_if_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except UNAVAILABLE as error:
-        log.warning("ledger.unavailable", committing=False, reason=str(error))
-        raise Busy from error
-
-
-def _connect() -> None:
-    with _busy_if_unavailable():
-        connection.ensure_connection()
 
 
 def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
     BATCH_COMMANDS.observe(len(batch))
     try:
         return execute_batch(batch)
-    except (Busy, OutcomeUnknown) as refusal:
+    except Refusal:
         # No single command caused this, so executing them one by one would only take longer.
-        return [type(refusal)() for _ in batch]
-    except Exception as error:
+        raise
+    except Exception:
         if len(batch) == 1:
-            return [error]
+            raise
         log.exception("ledger.batch_failed", commands=len(batch))
-        return [outcome for command in batch for outcome in _execute([command])]
+        return [_execute_alone(command) for command in batch]
     finally:
         connection.close()
 
 
+def _execute_alone(command: Command) -> Outcome | Exception:
+    try:
+        [outcome] = _execute([command])
+    except Exception as error:
+        return error
+    return outcome
+
+
 batcher = Batcher(
     _execute,
-    prepare=_connect,
+    prepare=connect,
     leader_killed_error=OutcomeUnknown,
-    limits=Limits(
-        settings.GROUP_COMMIT_MAX_BATCH,
-        settings.GROUP_COMMIT_MAX_QUEUE,
-        settings.GROUP_COMMIT_QUEUE_TIMEOUT,
-    ),
+    limits=Limits(settings.GROUP_COMMIT_MAX_BATCH, settings.GROUP_COMMIT_MAX_QUEUE),
 )
 """The queues of commands: one per event slug, and ``_SHARED_QUEUE``."""

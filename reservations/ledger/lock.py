@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from django.db import connection
@@ -12,6 +12,8 @@ from reservations import sql
 from reservations.ledger.state import EventRow
 from reservations.metrics import LOCK_WAIT_SECONDS
 from reservations.models import Event, is_slug
+
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def lock_events(
@@ -25,11 +27,11 @@ def lock_events(
     Returns:
         The events, in the order of their primary keys, and PostgreSQL's time, read after the locks
         were granted. That time decides whether a hold has expired, because the clocks of hosts
-        differ. It is ``datetime.min`` if there is nothing to lock.
+        differ. It is the earliest possible time if there is nothing to lock.
     """
     valid = [slug for slug in slugs if is_slug(slug)]
     if not valid and not pks:
-        return [], datetime.min
+        return [], _EARLIEST
     statements = _lock_then_read_clock(len(valid), len(pks))
     with LOCK_WAIT_SECONDS.time(), connection.cursor() as cursor:
         cursor.execute(statements, [*valid, *pks])

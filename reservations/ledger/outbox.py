@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import psycopg
 from django.db import connection
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
@@ -41,8 +42,11 @@ def queue_mails(outcomes: Sequence[Outcome | Refusal]) -> None:
     try:
         _mail.batch_defer(*mails)
     except ConnectorException as error:
+        cause = error.__cause__
+        if not isinstance(cause, psycopg.Error):
+            raise
         with connection.wrap_database_errors:
-            raise error.__cause__ or error from error
+            raise cause.with_traceback(None) from None
 
 
 def _to_notify(outcomes: Sequence[Outcome | Refusal]) -> list[Booked | BookingCancelled]:

@@ -5,8 +5,8 @@ import re
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
-from psycopg import errors as psycopg_errors
 
+from reservations.database_errors import violated_constraint
 from reservations.errors import EventExists
 
 DEFAULT_EVENT = "node-meetup-2025"
@@ -45,7 +45,7 @@ class EventManager(models.Manager["Event"]):
             with transaction.atomic():
                 event.save(force_insert=True)
         except IntegrityError as error:
-            if isinstance(error.__cause__, psycopg_errors.UniqueViolation):
+            if violated_constraint(error) == "event_slug_unique":
                 raise EventExists(event.slug) from error
             raise
 

@@ -9,20 +9,24 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from math import ceil
 from threading import Event
+from traceback import format_exception
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reservations.batching import Batcher, Limits
-from reservations.errors import Busy
+from reservations import batching, deadline
+from reservations.batching import Batcher, BatchFailed, Limits
+from reservations.deadline import Deadline
+from reservations.errors import Busy, Refusal
 from reservations.tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("races")
 
 
-class LeaderKilled(Exception):
+class LeaderKilled(Refusal):
     """Raised for the callers of a batch whose leader was killed."""
 
 
@@ -72,10 +76,13 @@ class CallerThreads:
     ) -> None:
         self.batcher, self._work, self._pool = batcher, work, pool
 
-    def call(self, item: str, key: str = "event") -> Future[str]:
-        """Submit ``item`` in a thread; return once it is queued, in a running batch or answered."""
+    def call(self, item: str, seconds: float = 90, *, key: str = "event") -> Future[str]:
+        """Submit ``item`` in a thread; return once it is queued, in a running batch or answered.
+
+        ``seconds`` is the time until its deadline.
+        """
         before = self.batcher.waiting(key)
-        future = self._pool.submit(self.batcher.submit, key, item)
+        future = self._pool.submit(self._submit, key, item, seconds)
         wait_until(
             lambda: (
                 future.done() or self.batcher.waiting(key) > before or self._work.has_begun(item)
@@ -83,20 +90,24 @@ class CallerThreads:
         )
         return future
 
+    def _submit(self, key: str, item: str, seconds: float) -> str:
+        end = time.monotonic() + seconds
+        with deadline.within(Deadline(end, end, end)):
+            return self.batcher.submit(key, item)
+
 
 def make_batcher(
     work: Callable[[list[str]], Sequence[str]],
     *,
     batch: int = 100,
     queue: int = 100,
-    timeout: float = 30,
     prepare: Callable[[], object] = lambda: None,
 ) -> Batcher[str, str]:
     return Batcher(
         work,
         prepare=prepare,
         leader_killed_error=LeaderKilled,
-        limits=Limits(batch, queue, timeout),
+        limits=Limits(batch, queue),
     )
 
 
@@ -165,19 +176,18 @@ def test_full_queue_refuses_a_caller_immediately(
 
 def test_keys_do_not_wait_for_each_other(callers: CallerThreads, work: RecordingWork) -> None:
     with work.paused():
-        calls = [callers.call("a", "one"), callers.call("b", "other")]
+        calls = [callers.call("a", key="one"), callers.call("b", key="other")]
         assert work.batches == [["a"], ["b"]]
     assert [call.result(30) for call in calls] == ["A", "B"]
 
 
 def test_queued_caller_times_out_and_is_not_processed(
-    work: RecordingWork, pool: ThreadPoolExecutor
+    callers: CallerThreads, work: RecordingWork
 ) -> None:
-    callers = CallerThreads(make_batcher(work, timeout=0.1), work, pool)
     with work.paused():
         running = callers.call("a")
         with pytest.raises(Busy):
-            callers.call("b").result(30)
+            callers.call("b", seconds=0.3).result(30)
     assert running.result(30) == "A"
     assert callers.batcher.submit("event", "c") == "C"
     assert work.batches == [["a"], ["c"]]
@@ -187,29 +197,94 @@ def test_caller_in_a_running_batch_does_not_time_out(
     work: RecordingWork, pool: ThreadPoolExecutor
 ) -> None:
     prepared = Event()
-    batcher = make_batcher(work, timeout=0.5, prepare=lambda: prepared.wait(30))
+    batcher = make_batcher(work, prepare=lambda: prepared.wait(30))
     callers = CallerThreads(batcher, work, pool)
     with work.paused():
-        calls = [callers.call("a"), callers.call("b")]
+        calls = [callers.call("a", seconds=1), callers.call("b", seconds=1)]
         prepared.set()
         wait_until(lambda: work.batches == [["a", "b"]])
         # This caller arrived later and times out, so those in the batch have waited even longer.
         with pytest.raises(Busy):
-            callers.call("c").result(30)
+            callers.call("c", seconds=1).result(30)
     assert [call.result(30) for call in calls] == ["A", "B"]
 
 
-def test_error_is_raised_for_every_caller_in_the_batch(
+def test_caller_without_time_for_a_batch_is_not_processed(
     callers: CallerThreads, work: RecordingWork
 ) -> None:
-    work.errors["c"] = ValueError("invalid item c")
+    with pytest.raises(Busy):
+        callers.call("a", seconds=0.1).result(30)
+    assert (work.batches, callers.batcher.waiting("event")) == ([], 0)
+
+
+@pytest.mark.parametrize("late_first", [True, False])
+def test_late_caller_is_refused_and_does_not_delay_others(
+    callers: CallerThreads,
+    work: RecordingWork,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    late_first: bool,
+) -> None:
+    with work.paused():
+        running = callers.call("a")
+        calls = [
+            callers.call(item, seconds=20 if item == "l" else 60)
+            for item in ("lbc" if late_first else "blc")
+        ]
+        monkeypatch.setattr(batching, "_LATE_SECONDS", 30)
+    late = calls.pop(0 if late_first else 1)
+    assert [call.result(30) for call in (running, *calls)] == ["A", "B", "C"]
+    with pytest.raises(Busy):
+        late.result(30)
+    assert work.batches == [["a"], ["b", "c"]]
+
+
+def test_batch_has_the_earliest_deadline_of_its_callers(
+    work: RecordingWork, pool: ThreadPoolExecutor
+) -> None:
+    times_left: list[float] = []
+
+    def process(items: Sequence[str]) -> list[str]:
+        current = deadline.current()
+        assert current is not None
+        times_left.append(current.remaining())
+        return work(items)
+
+    callers = CallerThreads(make_batcher(process), work, pool)
+    with work.paused():
+        calls = [callers.call(*call) for call in (("a", 90), ("b", 60), ("c", 30), ("d", 60))]
+    assert [call.result(30) for call in calls] == list("ABCD")
+    assert [ceil(seconds / 30) for seconds in times_left] == [3, 1]
+
+
+def test_error_is_raised_anew_for_every_caller_in_the_batch(
+    callers: CallerThreads, work: RecordingWork
+) -> None:
+    """Each raise adds to the traceback of an exception, so callers must not share an instance."""
+    failure = work.errors["c"] = ValueError("invalid item c")
     with work.paused():
         calls = [callers.call(item) for item in "abcd"]
     assert calls[0].result(30) == "A"
-    for call in calls[1:]:
-        with pytest.raises(ValueError, match="invalid item c"):
-            call.result(30)
+    leader, *others = [call.exception(30) for call in calls[1:]]
+    assert leader is failure
+    assert [type(error) for error in others] == [BatchFailed, BatchFailed]
+    assert [error and error.__cause__ for error in others] == [failure, failure]
+    assert others[0] is not others[1]
     assert callers.batcher.submit("event", "e") == "E"
+
+
+def test_traceback_of_a_failed_batch_does_not_grow(pool: ThreadPoolExecutor) -> None:
+    def longest_traceback(size: int) -> int:
+        work = RecordingWork()
+        work.errors["c"] = Busy()
+        callers = CallerThreads(make_batcher(work), work, pool)
+        with work.paused():
+            calls = [callers.call("a"), *(callers.call("c") for _ in range(size))]
+        errors = [error for call in calls if (error := call.exception(30))]
+        assert len(errors) == size
+        return max(len(format_exception(error)) for error in errors)
+
+    assert longest_traceback(2) == longest_traceback(12)
 
 
 def test_failed_preparation_is_raised_for_all_in_the_queue(
@@ -225,9 +300,9 @@ def test_failed_preparation_is_raised_for_all_in_the_queue(
     callers = CallerThreads(make_batcher(work, prepare=prepare), work, pool)
     calls = [callers.call("a"), callers.call("b")]
     proceed.set()
-    for call in calls:
-        with pytest.raises(Busy):
-            call.result(30)
+    refusals = [call.exception(30) for call in calls]
+    assert [type(each) for each in refusals] == [Busy, Busy]
+    assert refusals[0] is not refusals[1]
     assert work.batches == []
     fails = False
     assert callers.batcher.submit("event", "c") == "C"
@@ -277,8 +352,9 @@ monkey.patch_all()
 import gevent
 from gevent.event import Event
 from reservations.batching import Batcher, Limits
+from reservations.errors import Refusal
 
-class LeaderKilled(Exception):
+class LeaderKilled(Refusal):
     pass
 
 batches = []
@@ -296,7 +372,7 @@ def work(items):
     return [item.upper() for item in items]
 
 batcher = Batcher(
-    work, prepare=lambda: None, leader_killed_error=LeaderKilled, limits=Limits(100, 100, 10)
+    work, prepare=lambda: None, leader_killed_error=LeaderKilled, limits=Limits(100, 100)
 )
 greenlets = [gevent.spawn(batcher.submit, "event", item) for item in "abcd"]
 while batcher.waiting("event") < 3:
@@ -361,7 +437,7 @@ def test_each_item_is_processed_once_and_answered(items: list[tuple[str, int]], 
         return [(key, number, "done") for key, number in batch]
 
     shared: Batcher[tuple[str, int], tuple[str, int, str]] = Batcher(
-        work, prepare=lambda: None, leader_killed_error=LeaderKilled, limits=Limits(size, 100, 30)
+        work, prepare=lambda: None, leader_killed_error=LeaderKilled, limits=Limits(size, 100)
     )
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda item: shared.submit(item[0], item), items))

@@ -1,14 +1,15 @@
-"""Django's PostgreSQL backend with an embedded server that starts on the first connection."""
+"""A database backend with an embedded PostgreSQL server that starts on the first connection."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db.backends.postgresql import base, client
+from django.db.backends.postgresql import client
 
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
+from ticketboss.postgresql import base
 
 cluster = Cluster(settings.TICKETBOSS_HOME)
 
@@ -21,7 +22,7 @@ def _start() -> None:
         raise psycopg.OperationalError(str(error)) from error
 
 
-class RestartingConnection(psycopg.Connection[Any]):
+class RestartingConnection(base.DeadlineConnection):
     """A connection that starts the server if connecting fails."""
 
     @classmethod
@@ -57,11 +58,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """The backend ``ticketboss.embedded_postgres``; needs no host, user or password."""
 
     client_class = DatabaseClient
-
-    def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
-        super().__init__(settings_dict, alias)
-        if pool := self.settings_dict["OPTIONS"].get("pool"):
-            pool["connection_class"] = RestartingConnection
+    connection_class = RestartingConnection
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the connection parameters of the embedded server."""

@@ -65,8 +65,8 @@ class JobWorker:
             kwargs=connector_params(),
             min_size=1,
             max_size=3,
-            timeout=settings.DATABASE_POOL_TIMEOUT,
-            reconnect_timeout=settings.DATABASE_POOL_TIMEOUT,
+            timeout=settings.REQUEST_TIMEOUT,
+            reconnect_timeout=settings.REQUEST_TIMEOUT,
         )
         with app.replace_connector(connector):
             async with app.open_async():

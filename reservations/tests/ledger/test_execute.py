@@ -252,14 +252,12 @@ def test_statement_timeout_raises_busy_and_changes_nothing(event: Event) -> None
 def test_sessions_use_the_configured_timeouts_and_isolation() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout'),"
+            "SELECT current_setting('statement_timeout'),"
             " current_setting('idle_in_transaction_session_timeout'),"
             " current_setting('transaction_isolation')"
         )
-        lock, statement = (
-            f"{seconds:g}s" for seconds in (settings.LOCK_TIMEOUT, settings.STATEMENT_TIMEOUT)
-        )
-        assert cursor.fetchone() == (lock, statement, statement, "read committed")
+        limit = f"{settings.REQUEST_TIMEOUT + settings.COMMIT_TIMEOUT:g}s"
+        assert cursor.fetchone() == (limit, limit, "read committed")
 
 
 def test_terminated_connection_raises_busy_and_is_replaced(event: Event) -> None:

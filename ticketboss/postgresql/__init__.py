@@ -1,0 +1,1 @@
+"""A database backend that keeps the deadline of each request (``reservations.deadline``)."""
