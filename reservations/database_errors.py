@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import structlog
 from django.db import (
     IntegrityError,
@@ -44,7 +45,20 @@ def connect() -> None:
         connection.ensure_connection()
 
 
+def rolled_back(error: Exception) -> bool:
+    """Return whether the server itself reported ``error``, and so rolled the transaction back.
+
+    It did not if the connection was lost, even if the server sent a FATAL message first: that can
+    arrive while a COMMIT that is already durable waits for a standby.
+    """
+    return _diagnostic(error, "severity_nonlocalized") == "ERROR"
+
+
 def violated_constraint(error: IntegrityError) -> str | None:
     """Return the name of the constraint that was violated, or None if it has none."""
-    diagnostics = getattr(error.__cause__, "diag", None)
-    return diagnostics and diagnostics.constraint_name
+    return _diagnostic(error, "constraint_name")
+
+
+def _diagnostic(error: Exception, field: str) -> str | None:
+    cause = error.__cause__
+    return getattr(cause.diag, field) if isinstance(cause, psycopg.Error) else None

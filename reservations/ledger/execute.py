@@ -8,7 +8,7 @@ import structlog
 from django.db import connection, transaction
 
 from reservations import deadline
-from reservations.database_errors import UNAVAILABLE
+from reservations.database_errors import UNAVAILABLE, rolled_back
 from reservations.deadline import Deadline
 from reservations.errors import Busy, OutcomeUnknown, Refusal
 from reservations.idempotency.codec import OutcomeCodec
@@ -66,7 +66,7 @@ def _execute_within(limit: Deadline, batch: Sequence[Command]) -> list[Outcome |
                 writer.flush()
     except UNAVAILABLE as error:
         log.warning("ledger.unavailable", committing=committing, reason=str(error))
-        if not committing or not _has_committed(marker, limit):
+        if not committing or rolled_back(error) or not _has_committed(marker, limit):
             raise Busy from error
     return outcomes
 

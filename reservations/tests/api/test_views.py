@@ -13,8 +13,10 @@ from rest_framework.request import Request
 from rest_framework.test import APIClient, APIRequestFactory
 from rest_framework.throttling import BaseThrottle
 
+from reservations.api.exceptions import exception_handler
 from reservations.api.responses import JSONResponse
 from reservations.api.views import BaseViewSet
+from reservations.batching import BatchFailed
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -140,3 +142,15 @@ def test_options_lists_the_allowed_methods_only(
     response = client.options(path)
     assert (response.status_code, response.json()) == (200, {"methods": methods})
     assert response["Allow"] == ", ".join(methods)
+
+
+def test_failed_batch_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The caller that led the batch raises the cause itself; the others raise ``BatchFailed``."""
+    cause = ValueError("a bug")
+    followers = [BatchFailed() for _ in range(3)]
+    for each in followers:
+        each.__cause__ = cause
+    responses = [exception_handler(error, {}) for error in (cause, *followers)]
+    assert [response.status_code for response in responses] == [500] * 4
+    assert [json.loads(each.content)["code"] for each in responses] == ["internal_error"] * 4
+    assert len(caplog.records) == 1

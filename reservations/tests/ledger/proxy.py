@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that can cut connections at a chosen moment."""
+"""A TCP proxy in front of PostgreSQL that can cut or freeze connections at a chosen moment."""
 
 import contextlib
 import socket
@@ -23,6 +23,8 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self.cuts = 0
         self._down = self._cut_next = self._forward = self._stay_down = False
+        self._freeze_at: bytes | None = None
+        self._frozen = False
         self._before_forwarding: Callable[[], object] | None = None
         self._sockets: list[socket.socket] = []
         self._muted: set[socket.socket] = set()
@@ -54,6 +56,10 @@ class Proxy:
         self._cut_next, self._forward = True, forward
         self._before_forwarding, self._stay_down = before_forwarding, and_stay_down
 
+    def freeze_at(self, text: bytes) -> None:
+        """From the next message with ``text`` on, forward nothing, but keep all connections."""
+        self._freeze_at = text
+
     def down(self) -> None:
         """Cut all connections and accept no new ones."""
         self._refuse_all_except()
@@ -66,8 +72,10 @@ class Proxy:
         self._sockets.clear()
 
     def up(self) -> None:
-        """Accept connections again."""
-        self._down = False
+        """Accept connections and forward again."""
+        if self._frozen:
+            self._refuse_all_except()
+        self._down = self._frozen = False
         self.set_pool_timeout(10)
 
     def set_pool_timeout(self, seconds: float) -> None:
@@ -104,7 +112,10 @@ class Proxy:
                 if self._cut_next and b"COMMIT\0" in data:
                     self._cut(client, upstream, data)
                     return
-                upstream.sendall(data)
+                if self._freeze_at and self._freeze_at in data:
+                    self._freeze_at, self._frozen = None, True
+                if not self._frozen:
+                    upstream.sendall(data)
         close(upstream)
 
     def _cut(self, client: socket.socket, upstream: socket.socket, data: bytes) -> None:
@@ -126,6 +137,8 @@ class Proxy:
     def _to_client(self, client: socket.socket, upstream: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := upstream.recv(65536):
+                if self._frozen:
+                    continue
                 if client not in self._muted:
                     client.sendall(data)
                 elif data.endswith(READY_AND_IDLE):

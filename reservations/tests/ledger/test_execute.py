@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.sql import Query
+from django.utils import timezone
 
 from reservations.errors import (
     BookingNotFound,
@@ -30,6 +31,7 @@ from reservations.ledger.commands import (
     Reserve,
 )
 from reservations.ledger.execute import execute_batch
+from reservations.ledger.lock import lock_events
 from reservations.ledger.outcomes import Cancelled, Confirmed, Edited, Reserved
 from reservations.ledger.rules import decide
 from reservations.ledger.state import Decision, State
@@ -273,6 +275,11 @@ def test_terminated_connection_raises_busy_and_is_replaced(event: Event) -> None
 def test_command_inside_a_transaction_raises_runtime_error(event: Event) -> None:
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         reserve(event)
+
+
+def test_time_without_a_lock_is_comparable_with_other_times() -> None:
+    _, now = lock_events()
+    assert now < timezone.now()
 
 
 def test_unknown_slugs_and_ids_are_refused(event: Event) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.db import OperationalError, transaction
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
+from psycopg.errors import LockNotAvailable
 from uuid_utils.compat import uuid7
 
 from reservations.errors import Busy, Refusal
@@ -131,5 +132,8 @@ def test_database_failure_is_raised_as_a_django_error(event: Event) -> None:
     outcome = booked(store_booking(event))
     with second_connection() as other, session_setting("lock_timeout", "50ms"):
         other.execute("LOCK TABLE procrastinate_jobs")
-        with pytest.raises(OperationalError):
+        with pytest.raises(OperationalError, match="lock timeout") as raised:
             queue_mails([outcome])
+    # A chain of causes that ends; a cycle could not be logged completely.
+    assert isinstance(raised.value.__cause__, LockNotAvailable)
+    assert raised.value.__cause__.__cause__ is None

@@ -118,13 +118,13 @@ def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str])
         ("PORT", "65536", "less than or equal to 65535"),
         ("DJANGO_DEBUG", "maybe", "Not a valid boolean"),
         ("LOG_LEVEL", "LOUD", "Must be one of: DEBUG"),
-        ("LOCK_TIMEOUT", "0", "greater than or equal to 0.001"),
+        ("COMMIT_TIMEOUT", "0", "greater than or equal to 0.1"),
         ("DATABASE_POOL_SIZE", "", "Not a valid integer"),
         ("GROUP_COMMIT", "maybe", "Not a valid boolean"),
         ("GROUP_COMMIT_MAX_BATCH", "0", "greater than or equal to 1"),
         ("GROUP_COMMIT_MAX_QUEUE", "0", "greater than or equal to 1"),
         ("MAX_CONCURRENT_REQUESTS", "many", "Not a valid integer"),
-        ("GROUP_COMMIT_QUEUE_TIMEOUT", "0", "greater than or equal to 0.1"),
+        ("REQUEST_TIMEOUT", "0", "greater than or equal to 0.3"),
         ("WORKER_CONNECTIONS", "0", "greater than or equal to 1"),
         ("DATABASE_URL", "nonsense", "Not a valid database URL"),
         ("DATABASE_URL", "sqlite:///db.sqlite3", "must name a PostgreSQL database"),
@@ -176,7 +176,6 @@ def test_error_for_an_invalid_value_names_the_variable(
         ("WEB_CONNECTIONS", "WORKER_CONNECTIONS"),
         ("MAX_BATCH", "GROUP_COMMIT_MAX_BATCH"),
         ("MAX_QUEUE", "GROUP_COMMIT_MAX_QUEUE"),
-        ("QUEUE_TIMEOUT", "GROUP_COMMIT_QUEUE_TIMEOUT"),
     ],
 )
 def test_renamed_variable_is_rejected_with_new_name(old: str, new: str, suffix: str) -> None:
@@ -184,6 +183,25 @@ def test_renamed_variable_is_rejected_with_new_name(old: str, new: str, suffix: 
     with patch.dict(os.environ, values, clear=True), pytest.raises(SystemExit) as exit_info:
         runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
     assert str(exit_info.value) == f"TicketBoss cannot start: {old} is now called {new}: rename it"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "QUEUE_TIMEOUT",
+        "GROUP_COMMIT_QUEUE_TIMEOUT",
+        "DATABASE_POOL_TIMEOUT",
+        "LOCK_TIMEOUT",
+        "STATEMENT_TIMEOUT",
+    ],
+)
+def test_variable_that_was_replaced_is_rejected(name: str) -> None:
+    with patch.dict(os.environ, {name: "1"}, clear=True), pytest.raises(SystemExit) as exit_info:
+        runpy.run_path(str(ROOT / "ticketboss" / "settings.py"))
+    assert str(exit_info.value) == (
+        f"TicketBoss cannot start: {name} no longer exists: remove it, and set REQUEST_TIMEOUT "
+        "if its default does not fit"
+    )
 
 
 def test_settings_error_is_printed_as_one_line() -> None:
@@ -242,7 +260,7 @@ def test_database_url_options_are_kept() -> None:
     for part in (
         '"HOST": "db.example"',
         '"sslmode": "verify-full"',
-        "-c lock_timeout=3000ms",
+        "-c statement_timeout=8000ms",
         "-c search_path=other",
         '"max_size": 3',
     ):

@@ -131,8 +131,7 @@ def test_requests_over_the_limit_get_503_without_waiting(migrated_home: Path) ->
         ServerProcess(
             migrated_home,
             MAX_CONCURRENT_REQUESTS="4",
-            LOCK_TIMEOUT="30",
-            GROUP_COMMIT_QUEUE_TIMEOUT="30",
+            REQUEST_TIMEOUT="30",
             METRICS_ALLOWED_IPS="127.0.0.1",
         ) as server,
         ThreadPoolExecutor(4) as pool,
@@ -179,8 +178,7 @@ def test_locked_event_leaves_capacity_for_other_events(migrated_home: Path) -> N
             migrated_home,
             MAX_CONCURRENT_REQUESTS="12",
             GROUP_COMMIT_MAX_QUEUE="6",
-            LOCK_TIMEOUT="30",
-            GROUP_COMMIT_QUEUE_TIMEOUT="30",
+            REQUEST_TIMEOUT="30",
         ) as server,
         ThreadPoolExecutor(20) as pool,
     ):
@@ -199,9 +197,9 @@ def test_locked_event_leaves_capacity_for_other_events(migrated_home: Path) -> N
         assert_inventory_consistent(server)
 
 
-def test_lock_timeout_answers_leader_and_queue_with_503(migrated_home: Path) -> None:
+def test_leader_and_queue_get_503_at_their_deadline(migrated_home: Path) -> None:
     with (
-        ServerProcess(migrated_home, GROUP_COMMIT_MAX_QUEUE="2", LOCK_TIMEOUT="2") as server,
+        ServerProcess(migrated_home, GROUP_COMMIT_MAX_QUEUE="2", REQUEST_TIMEOUT="2") as server,
         ThreadPoolExecutor(9) as pool,
         locked_events(server) as locking,
     ):
@@ -211,7 +209,7 @@ def test_lock_timeout_answers_leader_and_queue_with_503(migrated_home: Path) -> 
         assert Counter(call.result(30).status for call in calls) == {503: 9}
     # One for the leader, one for the queue, and at most one for requests that arrive later. The
     # others do not wait for the lock.
-    assert server.output.count("canceling statement due to lock timeout") <= 3
+    assert server.output.count("canceling statement due to statement timeout") <= 3
 
 
 def test_slow_and_lost_clients_do_not_block_others(migrated_home: Path) -> None:
@@ -222,8 +220,7 @@ def test_slow_and_lost_clients_do_not_block_others(migrated_home: Path) -> None:
         ServerProcess(
             migrated_home,
             MAX_CONCURRENT_REQUESTS="5",
-            LOCK_TIMEOUT="30",
-            GROUP_COMMIT_QUEUE_TIMEOUT="30",
+            REQUEST_TIMEOUT="30",
         ) as server,
         ThreadPoolExecutor(1) as pool,
         ExitStack() as stack,

@@ -41,8 +41,7 @@ def server(shared_home: Path) -> Iterator[ServerProcess]:
         SECURE_SSL_REDIRECT="0",
         SECRET_KEY="x" * 60,
         ALLOWED_HOSTS="localhost,127.0.0.1",
-        LOCK_TIMEOUT="30",
-        GROUP_COMMIT_QUEUE_TIMEOUT="30",
+        REQUEST_TIMEOUT="30",
     ) as server:
         yield server
 

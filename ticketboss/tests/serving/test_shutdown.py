@@ -21,7 +21,7 @@ SOON = 3
 
 def test_stopped_server_is_not_ready_and_finishes_requests(migrated_home: Path) -> None:
     with (
-        ServerProcess(migrated_home, LOCK_TIMEOUT="30") as server,
+        ServerProcess(migrated_home, REQUEST_TIMEOUT="30") as server,
         ThreadPoolExecutor(1) as pool,
         closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)) as probe,
     ):

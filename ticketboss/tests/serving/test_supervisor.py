@@ -113,7 +113,10 @@ def test_stop_leaves_no_process_behind(migrated_home: Path, number: int) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_request_in_flight_finishes_during_stop(migrated_home: Path, number: int) -> None:
-    with ServerProcess(migrated_home, LOCK_TIMEOUT="30") as server, ThreadPoolExecutor(1) as pool:
+    with (
+        ServerProcess(migrated_home, REQUEST_TIMEOUT="30") as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
         with locked_events(server) as locking:
             slow = pool.submit(server.reserve)
             wait_until_blocking(locking)
@@ -206,7 +209,7 @@ def test_unreachable_database_fails_with_one_line(home: Path) -> None:
 
 def test_command_without_database_reports_the_reason(home: Path) -> None:
     url = POSTGRES_URL.format(port=free_port())
-    done = manage(home, "verify_inventory", DATABASE_URL=url, DATABASE_POOL_TIMEOUT="0.5")
+    done = manage(home, "verify_inventory", DATABASE_URL=url, REQUEST_TIMEOUT="0.5")
     assert done.returncode == 1
     assert "\nCommandError: the database (host 127.0.0.1, port" in done.stderr
     assert "Traceback" not in done.stderr
