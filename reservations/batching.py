@@ -21,7 +21,6 @@ from reservations.errors import Busy, Refusal
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
 
-
 _LATE_SECONDS = 0.2
 """A caller with less time left than this is refused, because its batch would hardly succeed and
 would have to end early for all of its callers."""
@@ -182,7 +181,7 @@ class Batcher(Generic[_Item, _Answer]):
             batch = batch or self._take_batch(key, leader)
             killed = not isinstance(error, Exception)
             for caller in batch:
-                caller.error = self._leader_killed_error() if killed else error
+                caller.error = caller.error or (self._leader_killed_error() if killed else error)
             leader.error = None  # The leader raises the error itself.
             raise
         finally:
@@ -201,12 +200,11 @@ class Batcher(Generic[_Item, _Answer]):
         with self._lock:
             queue = self._queues[key]
             batch = [queue.popleft() for _ in range(min(len(queue), self._limits.batch))]
-            late = [caller for caller in batch if caller.is_late()]
-            if leader in late:
-                queue.extendleft(caller for caller in reversed(batch) if caller not in late)
-                batch = late
-            for caller in late:
-                caller.error = Busy()
+            for caller in batch:
+                caller.error = Busy() if caller.is_late() else None
+            if leader.error:
+                queue.extendleft(caller for caller in reversed(batch) if not caller.error)
+                batch = [caller for caller in batch if caller.error]
             for caller in batch:
                 caller.dequeued = True
         return batch

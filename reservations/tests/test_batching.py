@@ -239,6 +239,17 @@ def test_late_caller_is_refused_and_does_not_delay_others(
     assert work.batches == [["a"], ["b", "c"]]
 
 
+def test_late_caller_is_refused_even_if_its_batch_fails(
+    callers: CallerThreads, work: RecordingWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not processed, so the error of the others does not concern it."""
+    work.errors["b"] = ValueError("invalid item b")
+    with work.paused():
+        calls = [callers.call("a"), callers.call("b", 60), callers.call("l", 20)]
+        monkeypatch.setattr(batching, "_LATE_SECONDS", 30)
+    assert [type(call.exception(30)) for call in calls] == [type(None), ValueError, Busy]
+
+
 def test_batch_has_the_earliest_deadline_of_its_callers(
     work: RecordingWork, pool: ThreadPoolExecutor
 ) -> None:
