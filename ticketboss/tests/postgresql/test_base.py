@@ -19,7 +19,7 @@ SHOW = "SELECT current_setting('statement_timeout')"
 
 def seconds_left(seconds: float) -> Deadline:
     end = monotonic() + seconds
-    return Deadline(end, end, end)
+    return Deadline(end, end + 30, end + 60)
 
 
 def fetch(sql: str, params: Any = None) -> Any:
