@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from math import ceil
 from typing import Any, NamedTuple
@@ -18,14 +17,13 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 
 from reservations import errors
+from reservations.api.error_details import Body, list_details, shorten
 from reservations.api.responses import JSONResponse
 from reservations.batching import BatchFailed
 from reservations.database_errors import UNAVAILABLE
 from reservations.ledger.outcomes import Outcome
 
 log = structlog.get_logger(__name__)
-
-Body = dict[str, Any]
 
 _RETRY_AFTER = {"Retry-After": "1"}  # seconds
 
@@ -126,13 +124,13 @@ def replay_headers(result: errors.Refusal | Outcome) -> dict[str, str]:
 def _from_drf(error: exceptions.APIException) -> APIError:
     match error:
         case exceptions.ValidationError():
-            details = list(_flatten(error.detail))
+            details = list_details(error.detail)
         case exceptions.ParseError():
-            details = [{"path": "", "message": str(error.detail)}]
+            details = list_details([error.detail])
         case _:
-            code, sentence = error.default_code, str(error.detail)
+            code, sentence = error.default_code, shorten(str(error.detail))
             return APIError(error.status_code, code, sentence, headers=_headers(error))
-    return APIError(400, "invalid", details[0]["message"], {"details": details})
+    return APIError(400, "invalid", details["details"][0]["message"], details)
 
 
 def _headers(error: exceptions.APIException) -> dict[str, str]:
@@ -145,18 +143,6 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(ceil(wait))
     return headers
-
-
-def _flatten(detail: Any, path: str = "") -> Iterator[Body]:
-    """Flatten DRF's nested messages: ``{"seats": ["..."]}`` to ``{"path": "seats", ...}``.
-
-    Messages under the key "" are about the containing object or list itself.
-    """
-    if isinstance(detail, dict):
-        for name, nested in detail.items():
-            yield from _flatten(nested, ".".join(filter(None, (path, str(name)))))
-    else:
-        yield from ({"path": path, "message": str(message)} for message in detail)
 
 
 @cache

@@ -7,6 +7,8 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from reservations.api.strict_json import LongInteger
+
 Messages = dict[str, Any]
 """Error messages by DRF's error keys."""
 
@@ -85,6 +87,8 @@ class StrictIntegerField(BoundedIntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         """Return ``data``; reject it unless it is an integer within the bounds."""
+        if isinstance(data, LongInteger):
+            data = data.first_digits()
         if type(data) is not int:
             self.fail("invalid")
         return self.check_bounds(data)

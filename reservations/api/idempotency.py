@@ -1,19 +1,20 @@
 """The ``Idempotency-Key`` header, which makes a POST safe to repeat."""
 
-import json
 import re
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from reservations.api import strict_json
 from reservations.api.views import BaseViewSet
 from reservations.idempotency.key import IdempotencyKey
 from reservations.idempotency.store import refuse_reuse
 
 HEADER = "Idempotency-Key"
 MAX_LENGTH = 255
+_Body = dict[str, Any] | None
 _UNIT = r'(?:[ !#-\[\]-~]|\\["\\])'
 _QUOTED = re.compile(rf'"{_UNIT}*"')
 KEY_PATTERN = (
@@ -30,6 +31,8 @@ class IdempotentViewSet(BaseViewSet):
     """The namespace of the keys."""
     idempotency_key: IdempotencyKey | None = None
     """The key of the request, to pass on to its command; None without the header."""
+    body: _Body = None
+    """The JSON object in the body of a POST; None without a body, or if it is null."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Parse the body and check the key before the view validates the request.
@@ -42,13 +45,14 @@ class IdempotentViewSet(BaseViewSet):
         super().initial(request, *args, **kwargs)
         if request.method != "POST" or self.action is None:
             return
-        request.data  # noqa: B018 (rejects invalid JSON even if the body is not needed)
+        # Rejects invalid JSON even if the body is not needed.
+        self.body = None if request.stream is None else cast("_Body", request.data)
         header = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if header is not None:
             self.idempotency_key = IdempotencyKey(
                 scope=self.scope,
                 key=parse_key(header),
-                fingerprint=_fingerprint(request),
+                fingerprint=fingerprint(request.method or "", request.path, self.body),
             )
             refuse_reuse(self.idempotency_key)
 
@@ -85,11 +89,11 @@ def parse_key(header: str) -> str:
     return key
 
 
-def _fingerprint(request: Request) -> str:
-    """Return a digest of method, path and JSON, ignoring whitespace and the order of keys."""
-    parts = [request.method, request.path.rstrip("/"), request.data]
-    try:
-        canonical = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    except RecursionError as error:
-        raise ParseError("Request body is nested too deeply") from error
+def fingerprint(method: str, path: str, body: _Body) -> str:
+    """Return a digest of the request, the same for any notation of its JSON.
+
+    A missing body counts as ``{}``. Requests whose bodies have the same digest result in the same
+    command. Changing the digest of a body would refuse repeated requests during an upgrade.
+    """
+    canonical = strict_json.encode_canonically([method, path.rstrip("/"), body or {}])
     return sha256(canonical.encode()).hexdigest()

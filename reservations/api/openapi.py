@@ -8,12 +8,15 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 
 from reservations import errors
-from reservations.api import openapi_responses
+from reservations.api import openapi_responses, strict_json
+from reservations.api.error_details import MAX_DETAILS
 from reservations.api.exceptions import exception_handler
 from reservations.api.idempotency import KEY_PATTERN, InvalidKey
 from reservations.api.parsers import JSONObjectParser, PayloadTooLarge
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
+
+MORE = f"The number of errors that are not in `details`, which lists at most {MAX_DETAILS}"
 
 
 class Error(serializers.Serializer[Any]):
@@ -34,9 +37,10 @@ class Fault(serializers.Serializer[Any]):
 
 
 class Invalid(Error):
-    """A validation error response that lists all errors."""
+    """A validation error response that lists all errors, at most 50."""
 
     details = Fault(many=True)
+    more = serializers.IntegerField(required=False, min_value=1, help_text=MORE)
 
 
 class VersionConflict(Error):
@@ -127,6 +131,9 @@ INVALID_KEY = [InvalidKey(message) for message in InvalidKey.MESSAGES]
 MALFORMED = [
     exceptions.ParseError(JSONObjectParser.error_messages[name])
     for name in ("invalid", "not_an_object", "incomplete")
+] + [
+    exceptions.ParseError(str(unacceptable))
+    for unacceptable in (strict_json.DuplicateKey("seats"), strict_json.TooDeep())
 ]
 POST_REFUSALS = [
     PayloadTooLarge(),

@@ -1,6 +1,5 @@
 """The parser of request bodies."""
 
-import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -8,6 +7,8 @@ from django.http import UnreadablePostError
 from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
+
+from reservations.api import strict_json
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -21,7 +22,7 @@ class PayloadTooLarge(APIException):
 
 
 class JSONObjectParser(BaseParser):
-    """Parses a body that must be one JSON object in UTF-8 (RFC 8259)."""
+    """Parses a body that must be one JSON object in UTF-8 (RFC 8259), or null."""
 
     media_type = "application/json"
     error_messages = {
@@ -31,18 +32,18 @@ class JSONObjectParser(BaseParser):
         "compressed": "Request body must not be compressed",
     }
 
-    def parse(
+    def parse(  # type: ignore[override]
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Return the object as a dict.
+    ) -> dict[str, Any] | None:
+        """Return the object as a dict; None for null, which some clients send for "no body".
 
         Raises:
             UnsupportedMediaType: the body is compressed.
             PayloadTooLarge: the ``Content-Length`` is too large; the body is not read.
-            ParseError: the body is incomplete or not a JSON object.
+            ParseError: the body is incomplete, or is neither a JSON object nor null.
         """
         headers = (parser_context or {})["request"].META
         if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
@@ -50,27 +51,19 @@ class JSONObjectParser(BaseParser):
         length = int(headers.get("CONTENT_LENGTH") or 0)
         if length > MAX_BODY_BYTES:
             raise PayloadTooLarge
-        try:
-            received = stream.read()
-            body = _decoder.decode(received.decode("utf-8"))
-        except (ValueError, RecursionError, UnreadablePostError) as error:
-            raise ParseError(self.error_messages["invalid"]) from error
-        if len(received) < length:
-            raise ParseError(self.error_messages["incomplete"])
-        if not isinstance(body, dict):
+        body = self._decode(stream, length)
+        if not isinstance(body, dict | None):
             raise ParseError(self.error_messages["not_an_object"])
         return body
 
-
-def _bounded_int(digits: str) -> int:
-    # Numbers of this length exceed every limit and every version. Parsing more digits only costs
-    # time, and Python rejects more than 4,300.
-    return int(digits[:30])
-
-
-def _reject_constant(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# Not orjson: it parses integers over 64 bits as floats, and rejects lone surrogates.
-_decoder = json.JSONDecoder(parse_int=_bounded_int, parse_constant=_reject_constant)
+    def _decode(self, stream: IO[Any], length: int) -> Any:
+        try:
+            received = stream.read()
+            body = strict_json.decode(received)
+        except strict_json.Unacceptable as error:
+            raise ParseError(str(error)) from error
+        except (ValueError, UnreadablePostError) as error:
+            raise ParseError(self.error_messages["invalid"]) from error
+        if len(received) < length:
+            raise ParseError(self.error_messages["incomplete"])
+        return body

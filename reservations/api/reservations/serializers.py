@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from reservations.api.fields import StrictCharField, StrictIntegerField
+from reservations.api.parsers import JSONObjectParser
 from reservations.api.reservations.fields import MAX_PARTNER_LENGTH, PartnerIdField
 from reservations.ledger.outcomes import Confirmed, Reserved
 from reservations.models import DEFAULT_EVENT, Event, Reservation
@@ -16,6 +17,8 @@ MIN_HOLD_SECONDS, MAX_HOLD_SECONDS = 5, 3600
 
 class ReservationRequest(serializers.Serializer[dict[str, Any]]):
     """The body of POST /reservations."""
+
+    default_error_messages = {"null": JSONObjectParser.error_messages["not_an_object"]}
 
     partnerId = PartnerIdField(
         source="partner",

@@ -44,7 +44,7 @@ class ReservationsViewSet(IdempotentViewSet):
     @openapi.RESERVE
     def create(self, request: Request) -> JSONResponse:
         """Reserve or hold seats."""
-        wanted = validate(ReservationRequest, request.data)
+        wanted = validate(ReservationRequest, self.body)
         reserved = submit(
             Reserve(
                 **wanted,

@@ -3,7 +3,8 @@
 from typing import Any
 
 from reservations import errors
-from reservations.api.exceptions import Body, to_api_error
+from reservations.api.error_details import Body, shorten
+from reservations.api.exceptions import to_api_error
 from reservations.api.responses import JSONResponse
 
 _NAMES = {"invalid": "ValidationError"}
@@ -21,8 +22,7 @@ def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONRespons
 def _details(error: Exception) -> Body:
     match error:
         case errors.EventNotFound():
-            # The id may contain a lone surrogate, which UTF-8 cannot encode.
-            return {"eventId": error.event.encode("utf-8", "replace").decode()}
+            return {"eventId": shorten(error.event)}
         case errors.InsufficientSeats():
             items = [
                 {

@@ -1,6 +1,5 @@
 """Fields of the bookings API only."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -64,7 +63,10 @@ class StatusField(serializers.ChoiceField):
 
 
 class ItemsField(serializers.ListField):
-    """1 to 20 items, each event at most once; reports all errors of all items."""
+    """1 to 20 items, each event at most once; reports all errors of all items.
+
+    Of a longer list, only its length is reported, so that it costs no more than a short one.
+    """
 
     default_error_messages = {
         "required": "at least one booking item is required",
@@ -79,33 +81,29 @@ class ItemsField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[Any]:
         """Return the validated items, in order; reject them with all errors."""
-        if not isinstance(data, list):
-            self.fail("invalid")
-        if not data:
-            self.fail("required")
+        self._check_length(data)
         items: list[Any] = []
         errors: dict[Any, Any] = {}
         try:
             items = self.run_child_validation(data)
         except ValidationError as error:
             errors = dict(error.detail)  # type: ignore[arg-type]
-        if list_errors := [self.error_messages[name] for name in _list_errors(data)]:
-            errors[""] = list_errors
+        events = [event for event in map(_event_id, data) if event is not None]
+        if len(events) > len(set(events)):
+            errors[""] = [self.error_messages["duplicate"]]
         if errors:
             raise ValidationError(errors)
         return items
 
+    def _check_length(self, data: Any) -> None:
+        if not isinstance(data, list):
+            self.fail("invalid")
+        if not data:
+            self.fail("required")
+        if len(data) > MAX_ITEMS:
+            self.fail("too_many")
 
-def _list_errors(items: list[Any]) -> Iterator[str]:
-    if len(items) > MAX_ITEMS:
-        yield "too_many"
-    events = list(_event_ids(items))
-    if len(events) > len(set(events)):
-        yield "duplicate"
 
-
-def _event_ids(items: list[Any]) -> Iterator[str]:
-    for item in items:
-        event = item.get("eventId") if isinstance(item, dict) else None
-        if isinstance(event, str):
-            yield event
+def _event_id(item: Any) -> str | None:
+    event = item.get("eventId") if isinstance(item, dict) else None
+    return event if isinstance(event, str) else None

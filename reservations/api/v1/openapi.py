@@ -46,9 +46,10 @@ class V1Error(serializers.Serializer[Any]):
 
 
 class V1Invalid(V1Error):
-    """A validation error response that lists all errors of the body, query string or header."""
+    """A validation error response: all errors of the body, query string or header, at most 50."""
 
     details = openapi.Fault(many=True)
+    more = serializers.IntegerField(required=False, min_value=1, help_text=openapi.MORE)
 
 
 class UnknownEvent(V1Error):

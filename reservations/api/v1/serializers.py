@@ -11,6 +11,7 @@ from reservations.api.fields import (
     StrictCharField,
     StrictIntegerField,
 )
+from reservations.api.parsers import JSONObjectParser
 from reservations.api.v1.fields import EmailField, ItemsField, StatusField
 from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from reservations.ledger.commands import BookingItem
@@ -46,6 +47,8 @@ class ItemRequest(serializers.Serializer[Any]):
 
 class BookingRequest(serializers.Serializer[dict[str, Any]]):
     """The body of POST /api/v1/bookings."""
+
+    default_error_messages = {"null": JSONObjectParser.error_messages["not_an_object"]}
 
     customerEmail = EmailField(
         source="customer_email", help_text="Gets the e-mails about the booking"

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import status
-from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
@@ -14,7 +13,6 @@ from reservations.api import etags
 from reservations.api.exceptions import replay_headers
 from reservations.api.fields import parse_uuid
 from reservations.api.idempotency import IdempotentViewSet
-from reservations.api.parsers import JSONObjectParser
 from reservations.api.responses import JSONResponse
 from reservations.api.serialization import represent, represent_all, validate
 from reservations.api.v1 import openapi
@@ -90,9 +88,7 @@ class BookingsViewSet(V1ViewSet):
     @openapi.BOOK
     def create(self, request: Request) -> JSONResponse:
         """Book all items or none."""
-        if not request.data and not int(request.META.get("CONTENT_LENGTH") or 0):
-            raise ParseError(JSONObjectParser.error_messages["not_an_object"])
-        wanted = validate(BookingRequest, request.data)
+        wanted = validate(BookingRequest, self.body)
         booked = submit(
             Book(
                 customer_email=wanted["customer_email"],

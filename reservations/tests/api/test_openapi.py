@@ -21,7 +21,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 
 from reservations.api.reservations.fields import PARTNER_PATTERN, PartnerIdField
-from reservations.models import Event
+from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.commands import output_of
 from reservations.tests.factories import reserve
@@ -141,6 +141,50 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     sys.path.insert(0, str(folder))
     yield
     sys.path.remove(str(folder))
+
+
+def test_generated_client_accepts_a_new_kind_of_change(generated: None) -> None:
+    change = {
+        "version": 1,
+        "kind": "paused",
+        "seats": 0,
+        "availableSeats": 10,
+        "reservationId": None,
+        "at": "2026-11-21T13:26:48.053561Z",
+    }
+    assert import_module("generated_client.models").Change.from_dict(change).kind == "paused"
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("Error", {"error": "Sales are paused", "code": "sales_paused"}),
+        ("V1Error", {"error": "SalesPaused", "message": "Sales are paused"}),
+        ("Invalid", {"error": "No", "code": "forbidden", "details": [], "more": 1}),
+    ],
+)
+def test_generated_client_accepts_a_new_error_code(
+    generated: None, model: str, body: dict[str, Any]
+) -> None:
+    models = import_module("generated_client.models")
+    assert getattr(models, model).from_dict(body).to_dict() == body
+
+
+def test_document_lists_the_kinds_and_codes_as_open_enums() -> None:
+    schemas = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"]
+    kinds = schemas["ChangeKind"]
+    assert (kinds["x-extensible-enum"], "enum" in kinds) == (Change.Kind.values, False)
+    for schema, name, value in (
+        ("Error", "code", "busy"),
+        ("NotEnoughSeats", "code", "not_enough_seats"),
+        ("Invalid", "code", "invalid"),
+        ("V1Error", "error", "BookingNotFound"),
+        ("InsufficientSeats", "error", "InsufficientSeats"),
+    ):
+        code = schemas[schema]["properties"][name]
+        assert code["type"] == "string"
+        assert value in code["x-extensible-enum"]
+        assert "enum" not in code
 
 
 @pytest.fixture

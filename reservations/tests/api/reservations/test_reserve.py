@@ -185,9 +185,7 @@ def test_unknown_event_is_answered_with_404(event: Event, client: APIClient, slu
         b"\xff\xfe",
         b'{"partnerId": "\xed\xa0\x80", "seats": 1}',
         '{"partnerId": "p", "seats": 1}'.encode("utf-16"),
-        b"[" * 20_000,
-        b"[" * 20_000 + b"]" * 20_000,
-        b'{"a":' * 10_000,
+        b"\xef\xbb\xbf{}",
         b'{"partnerId": "p", "seats": 1}}',
         b" ",
         b"\0",
@@ -200,9 +198,7 @@ def test_unknown_event_is_answered_with_404(event: Event, client: APIClient, slu
         "not-utf8",
         "surrogate",
         "utf16",
-        "deep-open",
-        "deep-closed",
-        "deep-objects",
+        "byte-order-mark",
         "trailing-brace",
         "space",
         "nul",
@@ -212,6 +208,18 @@ def test_malformed_json_is_rejected(event: Event, client: APIClient, body: bytes
     assert_invalid(
         post(client, "/reservations", body), ("", "Request body must be valid JSON in UTF-8")
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 20_000, b"[" * 20_000 + b"]" * 20_000, b'{"a":' * 10_000],
+    ids=["open", "closed", "objects"],
+)
+def test_body_that_is_nested_too_deep_is_rejected(
+    event: Event, client: APIClient, body: bytes
+) -> None:
+    error = ("", "Request body must be nested at most 32 levels deep")
+    assert_invalid(post(client, "/reservations", body), error)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"3", b'"text"', b"true"])
@@ -224,11 +232,6 @@ def test_body_is_read_as_utf8_whatever_the_charset(event: Event, client: APIClie
     response = post(client, "/reservations", body, content_type="application/json; charset=latin-1")
     assert response.status_code == 201
     assert Reservation.objects.get().partner == "Ünïcode"
-
-
-def test_last_of_duplicate_json_keys_wins(event: Event, client: APIClient) -> None:
-    response = post(client, "/reservations", b'{"partnerId": "p", "seats": 99, "seats": 1}')
-    assert (response.status_code, response.json()["seats"]) == (201, 1)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP", "gzip, gzip", "x"])

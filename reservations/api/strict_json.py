@@ -1,0 +1,134 @@
+"""Decodes JSON (RFC 8259) without accepting or changing what clients may read differently.
+
+Not orjson: it parses integers over 64 bits as floats, rejects lone surrogates, and accepts an
+object that has a key twice.
+"""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from sys import float_info
+from typing import Any
+
+MAX_DEPTH = 32
+"""How deep arrays and objects may be nested."""
+_MAX_LENGTH = 30
+
+
+class Unacceptable(ValueError):
+    """The text is not accepted, although it may be valid JSON; the message says why."""
+
+
+class DuplicateKey(Unacceptable):
+    """An object has a key twice, so its value depends on who reads it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f'Request body must not have the key "{key}" twice in an object')
+
+
+class TooDeep(Unacceptable):
+    """Arrays and objects are nested too deep."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Request body must be nested at most {MAX_DEPTH} levels deep")
+
+
+@dataclass(frozen=True, slots=True)
+class LongNumber:
+    """A number that has no exact equivalent as a float, kept as it was written."""
+
+    text: str
+
+
+class LongInteger(LongNumber):
+    """An integer of more than 30 characters.
+
+    Parsing it takes quadratic time, and Python rejects more than 4,300 digits.
+    """
+
+    __slots__ = ()
+
+    def first_digits(self) -> int:
+        """Return the sign and the first digits, which exceed every limit and every version."""
+        return int(self.text[:_MAX_LENGTH])
+
+
+def decode(raw: bytes) -> Any:
+    """Return the value of ``raw``, which must be JSON in UTF-8, in linear time.
+
+    Raises:
+        DuplicateKey: an object has a key twice.
+        TooDeep: arrays and objects are nested deeper than ``MAX_DEPTH``.
+        ValueError: ``raw`` is not JSON, or not UTF-8.
+    """
+    _check_depth(raw)
+    return _decoder.decode(raw.decode("utf-8"))
+
+
+def encode_canonically(value: Any) -> str:
+    """Return the same text for any two notations of a value that ``decode`` has returned.
+
+    Whitespace, escapes and the order of keys do not matter. Numbers differ if their values do, and
+    an integer differs from a number with a fraction or an exponent.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_mark)
+
+
+def _mark(number: LongNumber) -> list[Any]:
+    # NaN does not occur in JSON, so this differs from any value that a client can send.
+    return [float("nan"), number.text]
+
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
+_IS_OPENING = bytes.maketrans(b"[{]}", b"\1\1\0\0")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _check_depth(raw: bytes) -> None:
+    # Few bodies have so many brackets, and the decoder must not recurse deeper.
+    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for opening in _STRING.sub(b"", raw).translate(_IS_OPENING, _NOT_BRACKETS):
+        depth += 1 if opening else -1
+        if depth > MAX_DEPTH:
+            raise TooDeep
+
+
+def _parse_int(text: str) -> int | LongInteger:
+    return int(text) if len(text) <= _MAX_LENGTH else LongInteger(text)
+
+
+_quiet = Context(traps=[])  # An exponent that is too long for Decimal results in NaN.
+
+
+def _parse_float(text: str) -> float | LongNumber:
+    number = float(text)
+    # Up to 15 digits, different values are different floats, except next to zero and infinity.
+    if len(text) <= float_info.dig and float_info.min <= abs(number) <= float_info.max:
+        return number
+    if Decimal(repr(number)) == Decimal(text, _quiet):
+        return number
+    return LongNumber(text)
+
+
+def _reject_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    body = dict(pairs)
+    if len(body) < len(pairs):
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise DuplicateKey(key)
+    return body
+
+
+_decoder = json.JSONDecoder(
+    parse_int=_parse_int,
+    parse_float=_parse_float,
+    parse_constant=_reject_constant,
+    object_pairs_hook=_to_dict,
+)
