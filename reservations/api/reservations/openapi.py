@@ -61,7 +61,8 @@ RESERVE = extend_schema(
         "hold that is not confirmed in time expires and returns its seats. 201 means that the "
         "seats are sold or held. 400, 404, 409, 412, 413, 415, 422 and 503 `busy` guarantee that "
         "nothing was reserved. 409 `not_enough_seats` is final; after a 503, retry with the same "
-        "`Idempotency-Key`. Unknown fields are ignored. The body is at most 64 KiB of UTF-8."
+        "`Idempotency-Key`. Unknown fields are ignored. The body is at most 64 KiB of UTF-8. No "
+        "object in it may have a key twice."
     ),
     tags=_TAGS,
     parameters=[
@@ -116,7 +117,7 @@ CONFIRM = extend_schema(
     summary="Confirm a held reservation",
     description="Confirming a confirmed reservation returns 200 and changes nothing. Whether a "
     "hold has expired is decided by the database's clock when the request is processed. No body "
-    "is needed.",
+    "is needed; `null` counts as none.",
     tags=_TAGS,
     parameters=[_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,

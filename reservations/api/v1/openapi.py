@@ -217,7 +217,7 @@ CANCEL_BOOKING = extend_schema(
     operation_id="cancelBooking",
     summary="Cancel a booking and return its seats",
     description="Cancels all items of the booking. Of several concurrent requests, exactly one "
-    "cancels it. No body is needed. The customer gets an e-mail.",
+    "cancels it. No body is needed; `null` counts as none. The customer gets an e-mail.",
     tags=_BOOKINGS,
     parameters=[_BOOKING_ID, *IDEMPOTENCY_KEY, *HEADERS],
     request=None,
