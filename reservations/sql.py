@@ -6,6 +6,7 @@ measurements that justify this SQL are in docs/decisions/0008 and 0011.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -91,6 +92,41 @@ def expire_holds(event: type[Model], reservation: type[Model], change: type[Mode
         )
         SELECT event, max(step), max(freed) FROM steps GROUP BY event
     """  # noqa: S608
+
+
+@cache
+def claim_periodic_jobs(model: type[Model]) -> str:
+    """Return the statement that claims the periodic jobs that are due.
+
+    Its parameters are the lists ``tasks`` and ``intervals``. A job is due unless it was queued
+    within the interval that ends now. A time in the future is not in that interval, so a clock that
+    was set back delays a job by one interval at most. Each job is returned to only one of several
+    concurrent callers, with the time of its claim in Unix seconds.
+    """
+    j = _Names(model)
+    recent = "BETWEEN clock_timestamp() - {}.{} AND clock_timestamp()"
+    return f"""
+        INSERT INTO {j.table} AS job ({j.task}, {j.every}, {j.queued_at})
+        SELECT task, every, clock_timestamp()
+        FROM unnest(%(tasks)s::text[], %(intervals)s::interval[]) AS schedule (task, every)
+        WHERE NOT EXISTS (
+            SELECT FROM {j.table} AS job WHERE job.{j.task} = schedule.task
+                AND job.{j.queued_at} {recent.format("schedule", "every")}
+        )
+        ORDER BY task
+        ON CONFLICT ({j.task}) DO UPDATE
+            SET {j.every} = EXCLUDED.{j.every}, {j.queued_at} = clock_timestamp()
+            WHERE job.{j.queued_at} NOT {recent.format("EXCLUDED", j.every)}
+        RETURNING {j.task} AS task, extract(epoch FROM {j.queued_at})::bigint AS timestamp
+    """  # noqa: S608
+
+
+def read_clock() -> datetime:
+    """Return PostgreSQL's time, which job times are compared with; hosts' clocks differ from it."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ_CLOCK)
+        row: tuple[datetime] = cursor.fetchone()
+    return row[0]
 
 
 def set_for_transaction(**parameters: str | int) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
@@ -12,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
+from reservations.schema import is_migrated
 
 SHUTTING_DOWN = "server.shutting_down"
 """A key of the WSGI environ. A server sets it after it has been told to stop."""
@@ -85,9 +84,6 @@ class ReadyView(APIView):
 
 def _database_problem() -> str | None:
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            return "a migration is missing"
+        return None if is_migrated() else "a migration is missing"
     except Error:
         return "unreachable"
-    return None

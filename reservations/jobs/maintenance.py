@@ -19,6 +19,7 @@ from procrastinate.jobs import Job, Status
 from reservations.errors import Refusal
 from reservations.jobs.mail import MAX_RETRIES
 from reservations.jobs.mail import QUEUE as MAIL_QUEUE
+from reservations.jobs.schedule import database_time, periodic
 from reservations.ledger import submit
 from reservations.ledger.commands import ReleaseHolds
 from reservations.models import IdempotencyRecord, Reservation
@@ -32,7 +33,7 @@ _RETENTION_HOURS = 30 * 24
 """How long failed jobs are kept, so that staff can inspect and retry them."""
 
 
-@app.periodic(cron="* * * * * */2")
+@periodic(every=timedelta(seconds=2))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.release_expired_holds")
 def release_expired_holds(timestamp: int) -> None:
     """Release expired holds, event by event. Runs every 2 seconds."""
@@ -45,7 +46,7 @@ def release_expired_holds(timestamp: int) -> None:
             log.info("holds.not_released", slug=slug, reason=str(refusal))
 
 
-@app.periodic(cron="7 * * * *")
+@periodic(every=timedelta(hours=1))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.prune_idempotency_records")
 def prune_idempotency_records(timestamp: int) -> None:
     """Delete idempotency records older than ``IDEMPOTENCY_RETENTION_HOURS``. Runs every hour."""
@@ -56,7 +57,7 @@ def prune_idempotency_records(timestamp: int) -> None:
         deleted, _ = IdempotencyRecord.objects.filter(pk__in=old.values("pk")[:_CHUNK]).delete()
 
 
-@app.periodic(cron="* * * * *")
+@periodic(every=timedelta(minutes=1))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.rescue_stalled_jobs", pass_context=True)
 async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Retry the e-mail jobs of dead workers and delete their other jobs. Runs every minute."""
@@ -67,7 +68,7 @@ async def rescue_stalled_jobs(context: JobContext, timestamp: int) -> None:
             await _rescue(context, job)
 
 
-@app.periodic(cron="23 3 * * *")
+@periodic(every=timedelta(days=1))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.remove_old_jobs", pass_context=True)
 async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     """Delete jobs that ended more than 30 days ago. Runs every day."""
@@ -89,4 +90,4 @@ async def _rescue(context: JobContext, job: Job) -> None:
         # The job itself may be what kills the workers.
         await jobs.finish_job(job, status=Status.FAILED, delete_job=False)
     else:
-        await jobs.retry_job(job)
+        await jobs.retry_job(job, retry_at=await database_time())

@@ -1,9 +1,10 @@
-"""The models: events, reservations, bookings, changes to events, and idempotency records."""
+"""The models: events, reservations, bookings, changes, idempotency records, periodic jobs."""
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change
 from reservations.models.event import DEFAULT_EVENT, Event, is_slug
 from reservations.models.idempotency import IdempotencyRecord
+from reservations.models.periodic import PeriodicJob
 from reservations.models.reservation import Reservation
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Change",
     "Event",
     "IdempotencyRecord",
+    "PeriodicJob",
     "Reservation",
     "is_slug",
 ]

@@ -1,6 +1,7 @@
 """Helpers that read and change the job queue, or run its jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +31,17 @@ def jobs(queue: str = "mail") -> list[ProcrastinateJob]:
     return list(ProcrastinateJob.objects.filter(queue_name=queue).order_by("pk"))
 
 
-def run_jobs(queue: str = "mail") -> None:
-    """Run the due jobs of a queue, as ``manage.py worker`` does."""
+@contextmanager
+def worker_connector() -> Iterator[None]:
+    """Give the app the kind of connector that it has in ``manage.py worker``."""
     connector = PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=2)
     with app.replace_connector(connector):
+        yield
+
+
+def run_jobs(queue: str = "mail") -> None:
+    """Run the due jobs of a queue, as ``manage.py worker`` does."""
+    with worker_connector():
         app.run_worker(
             queues=[queue],
             wait=False,

@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.timezone import now
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 from procrastinate.exceptions import ConnectorException
@@ -15,6 +14,7 @@ from procrastinate.jobs import Status
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
 from reservations.admin.base import ReadOnlyAdmin, ReadOnlyInline, log_changes, status_label
+from reservations.sql import read_clock
 
 admin.site.unregister(ProcrastinateJob)
 
@@ -102,7 +102,7 @@ class JobAdmin(ReadOnlyAdmin[ProcrastinateJob]):
     def _retry_job(self, request: HttpRequest, job: ProcrastinateJob) -> bool:
         try:
             with transaction.atomic():
-                app.job_manager.retry_job_by_id(job.pk, now())
+                app.job_manager.retry_job_by_id(job.pk, read_clock())
         except ConnectorException:
             # Another user was faster, or a job with the same queueing lock is already waiting.
             text = f"Job {job.pk} cannot be retried."

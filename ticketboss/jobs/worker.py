@@ -12,10 +12,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError
 from procrastinate import PsycopgConnector
+from procrastinate.app import WorkerOptions
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.exceptions import ConnectorException
 
 from reservations.jobs.mail import MailDelayed, MailRefused
+from ticketboss.jobs.queue_worker import QueueWorker
 from ticketboss.serving.supervisor import STOP_SIGNALS
 
 log = structlog.get_logger(__name__)
@@ -70,6 +72,7 @@ class JobWorker:
         )
         with app.replace_connector(connector):
             async with app.open_async():
+                app.perform_import_paths()  # type: ignore[no-untyped-call]
                 self._log_database_back()
                 await self._run_queues()
 
@@ -104,14 +107,16 @@ class JobWorker:
 
 
 async def _run_queue(queue: str, *, concurrency: int, delete_jobs: str) -> None:
-    await app.run_worker_async(
-        name=queue,
-        queues=[queue],
-        concurrency=concurrency,
-        delete_jobs=delete_jobs,
-        install_signal_handlers=False,
-        shutdown_graceful_timeout=_GRACE_SECONDS,
-    )
+    options: WorkerOptions = {
+        **app.worker_defaults,
+        "name": queue,
+        "queues": [queue],
+        "concurrency": concurrency,
+        "delete_jobs": delete_jobs,
+        "install_signal_handlers": False,
+        "shutdown_graceful_timeout": _GRACE_SECONDS,
+    }
+    await QueueWorker(app, **options).run()  # type: ignore[no-untyped-call]
 
 
 def _abandon_jobs() -> None:

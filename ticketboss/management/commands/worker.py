@@ -2,13 +2,16 @@
 
 import asyncio
 import signal
+from contextlib import closing
 from types import FrameType
 from typing import Any, NoReturn
 
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
+from reservations.schema import is_migrated
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 from ticketboss.jobs.worker import JobWorker
 from ticketboss.serving import bootstrap
@@ -44,3 +47,6 @@ def _check_database() -> None:
     except EmbeddedPostgresError as error:
         raise CommandError(str(error)) from error
     bootstrap.check_database_connection()
+    with closing(connection):
+        if not is_migrated():
+            raise CommandError("the database lacks migrations: run manage.py migrate")

@@ -31,6 +31,7 @@ submit(Reserve(event="node-meetup-2025", partner="p", seats=2, actor="test", hol
 """
 MAIL_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'mail'"
 MAINTENANCE_JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'maintenance'"
+JOBS_QUEUED = "SELECT last_value FROM procrastinate_jobs_id_seq"
 WORKERS = "SELECT count(*) FROM procrastinate_workers"
 
 
@@ -121,7 +122,7 @@ def test_killed_worker_resends_only_the_unconfirmed_mail(
         running_home,
         # As if the last heartbeat had been an hour ago, and the rescue job were due again.
         "UPDATE procrastinate_workers SET last_heartbeat = now() - '1 h'::interval",
-        "DELETE FROM procrastinate_periodic_defers",
+        "DELETE FROM reservations_periodicjob",
     )
     with WorkerProcess(running_home, EMAIL_URL=url(mail_server)) as second:
         wait_until(lambda: fetch(running_home, MAIL_JOBS) == [(0,)])
@@ -164,6 +165,46 @@ def test_worker_reconnects_to_a_killed_database(running_home: Path) -> None:
         assert worker.stop() == 0
     assert worker.output.count("worker.database_away") == 1
     assert worker.output.count("e-mails are not sent") == 1
+    assert "Traceback" not in worker.output
+
+
+ADJUSTABLE_CLOCK = """
+import time
+from pathlib import Path
+real = time.time
+offset = Path(__file__).with_name("offset")
+time.time = lambda: real() + float(offset.read_text())
+"""
+
+
+@pytest.mark.parametrize("jump", [-300, 86_400], ids=["back-5-minutes", "forward-a-day"])
+def test_holds_lapse_once_when_the_clock_is_set(
+    running_home: Path, folder: Path, jump: int
+) -> None:
+    (folder / "sitecustomize.py").write_text(ADJUSTABLE_CLOCK)
+    (folder / "offset").write_text("0")
+    with WorkerProcess(running_home, PYTHONPATH=str(folder)) as worker:
+        shell(running_home, HOLD % 1)
+        wait_until(lambda: held_seats_and_version(running_home) == [(0, 2)])
+        (folder / "offset").write_text(str(jump))
+        started, [(jobs_before,)] = time.monotonic(), fetch(running_home, JOBS_QUEUED)
+        shell(running_home, HOLD % 1)
+        wait_until(lambda: held_seats_and_version(running_home) == [(0, 4)])
+        [(jobs_after,)] = fetch(running_home, JOBS_QUEUED)
+        # A job every two seconds, one every minute, and those that are due once or not at all.
+        assert jobs_after - jobs_before <= (time.monotonic() - started) / 2 + 4
+        assert worker.stop() == 0
+
+
+def test_worker_waits_for_the_migrations_and_says_so_once(home: Path) -> None:
+    Cluster(home).start()
+    with WorkerProcess(home) as worker:
+        wait_until(lambda: "run manage.py migrate" in worker.output)
+        assert manage(home, "migrate", "-v", "0").returncode == 0
+        wait_until(lambda: "worker.database_back" in worker.output)
+        wait_until(lambda: fetch(home, WORKERS) == [(2,)])
+        assert worker.stop() == 0
+    assert worker.output.count("worker.database_away") == 1
     assert "Traceback" not in worker.output
 
 
