@@ -3,6 +3,7 @@
 
 import os
 import sys
+import traceback
 
 from django.core.management import CommandError, execute_from_command_line
 from django.db import OperationalError
@@ -11,18 +12,33 @@ from ticketboss.serving.bootstrap import check_database_connection
 
 
 def main() -> None:
-    """Run a management command; report a database error in one line, without a traceback."""
+    """Run a management command; report a database error in one line, without a traceback.
+
+    Invalid settings and errors that a command does not handle exit with 2. Python's default is 1,
+    but that is the result of a check that failed, for example of ``verify_inventory``.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
     try:
         execute_from_command_line(sys.argv)
-    except OperationalError as error:
-        if "--traceback" in sys.argv:
-            raise
-        try:
-            check_database_connection()
-        except CommandError as unreachable:
-            sys.exit(f"CommandError: {unreachable}")
-        sys.exit(f"CommandError: database error: {error}")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+            sys.exit(2)
+        raise
+    except Exception as error:
+        if isinstance(error, OperationalError) and "--traceback" not in sys.argv:
+            sys.stderr.write(f"CommandError: {_reason(error)}\n")
+        else:
+            traceback.print_exc()
+        sys.exit(2)
+
+
+def _reason(error: OperationalError) -> str:
+    try:
+        check_database_connection()
+    except CommandError as unreachable:
+        return str(unreachable)
+    return f"database error: {error}"
 
 
 if __name__ == "__main__":

@@ -1,19 +1,31 @@
 """An HTTP client for the server under test."""
 
-import json
 import ssl
 import time
 from collections.abc import Iterator
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from reservations.stampede.answers import (
+    UnexpectedBody,
+    error_code,
+    error_message,
+    is_printable,
+    parse_page,
+    parse_summary,
+)
 from reservations.stampede.consistency import Change, EventSummary
+from reservations.stampede.http import (
+    CONNECTION_ERRORS,
+    TIMEOUT,
+    Answer,
+    BodyTooLarge,
+    describe_error,
+    exchange,
+)
 
-TIMEOUT = 15.0
-"""Seconds after which a request counts as unanswered; TicketBoss normally answers within 10."""
-CONNECTION_ERRORS = (OSError, HTTPException)
-"""The exceptions that a connection raises if it gets no answer."""
+_ACCEPT = {"Accept": "application/json"}
 _PAGE_SIZE = 100
 _RETRY_INTERVAL = 0.5
 
@@ -45,8 +57,11 @@ class ApiClient:
         # Shared by all connections: loading the CA certificates takes longer than a request.
         self._tls = ssl.create_default_context() if self._https else None
         self._connection = self.connect()
+        # An argument of the command line may not be valid UTF-8.
+        slug = quote(event, safe="", errors="replace")
         self.reservations = f"{prefix}/reservations"
-        self._changes = f"{prefix}/api/v1/events/{quote(event, safe='')}/changes"
+        self._summary = f"{self.reservations}?eventId={slug}"
+        self._changes = f"{prefix}/api/v1/events/{slug}/changes"
 
     def connect(self) -> HTTPConnection:
         """Return a new connection, which opens on its first request."""
@@ -67,18 +82,16 @@ class ApiClient:
         Raises:
             UnusableServer: the server is unavailable, has no such event, or is not TicketBoss.
         """
-        body = self._read(f"{self.reservations}?eventId={quote(self.event, safe='')}", retry_for)
+        body = self._read(self._summary, retry_for)
         self.close()  # It would stay idle during the load, and the server would close it.
         try:
-            return EventSummary(
-                total=_integer(body["totalSeats"]),
-                available=_integer(body["availableSeats"]),
-                version=_integer(body["version"]),
-            )
-        except (KeyError, TypeError) as error:
+            return parse_summary(body)
+        except UnexpectedBody as error:
             raise self._not_ticketboss() from error
 
-    def changes(self, after: int, until: int, *, retry_for: float = 0) -> Iterator[Change]:
+    def changes(
+        self, after: int, until: int, *, retry_for: float = 0, seconds: float
+    ) -> Iterator[Change]:
         """Yield the changes after version ``after``, up to the end of the page that has ``until``.
 
         The feed itself may not end, because other clients may keep buying.
@@ -87,20 +100,27 @@ class ApiClient:
             after: the version before the first change.
             until: the last version that is needed.
             retry_for: seconds to keep retrying each page while the server is unavailable.
+            seconds: how long to read at most.
 
         Raises:
             UnusableServer: the change feed cannot be read.
         """
+        deadline = time.monotonic() + seconds
         while after < until:
-            page = self._read(f"{self._changes}?after={after}&limit={_PAGE_SIZE}", retry_for)
+            if time.monotonic() > deadline:
+                raise UnusableServer(
+                    f"{self.url} returned the changes only up to version {after} of {until} "
+                    f"within {seconds:g} s: try again when the server has less load"
+                )
+            body = self._read(f"{self._changes}?after={after}&limit={_PAGE_SIZE}", retry_for)
             try:
-                yield from [_change(entry) for entry in page["data"]]
-                following = _integer(page["next"])
-            except (KeyError, TypeError) as error:
+                page = parse_page(body, after, _PAGE_SIZE)
+            except UnexpectedBody as error:
                 raise self._not_ticketboss() from error
-            if following <= after:
+            yield from page.changes
+            if not page.changes:
                 return  # The feed ends too early; find_violations() reports that.
-            after = following
+            after = page.next
 
     def _read(self, path: str, retry_for: float) -> Any:
         deadline = time.monotonic() + retry_for
@@ -114,56 +134,45 @@ class ApiClient:
 
     def _get(self, path: str) -> Any:
         try:
-            self._connection.request("GET", path, headers={"Accept": "application/json"})
-            answer = self._connection.getresponse()
-            body = parse_json(answer.read())
+            answer = exchange(self._connection, "GET", path, headers=_ACCEPT)
+        except BodyTooLarge as error:
+            raise self._not_ticketboss() from error
         except CONNECTION_ERRORS as error:
-            self.close()
             raise TemporarilyUnavailable(
                 f"cannot reach {self.url} ({describe_error(error)}): "
                 "start the server, or correct the URL"
             ) from error
         if answer.status == 200:  # noqa: PLR2004 (OK)
-            return body
-        raise self._error_for(answer, body)
+            return answer.body
+        raise self._error_for(answer)
 
-    def _error_for(self, answer: HTTPResponse, body: Any) -> UnusableServer:
+    def _error_for(self, answer: Answer) -> UnusableServer:
         problem = f"{self.url} answers {answer.status}"
-        if location := answer.getheader("Location"):
-            base = urljoin(f"{self.url}/", location).partition("/reservations")[0]
-            return UnusableServer(f"{problem} and redirects to another address: use {base}")
-        if error_code(body) == "event_not_found":
+        if answer.location:
+            return UnusableServer(f"{problem} and redirects{self._target(answer.location)}")
+        if error_code(answer.body) == "event_not_found":
             return UnusableServer(
                 f"{self.url} has no event {self.event!r}: choose another with --event"
             )
         if answer.status >= 500:  # noqa: PLR2004 (an error of the server, or of a proxy)
             return TemporarilyUnavailable(f"{problem} and is not ready: try again in a moment")
-        if error_code(body):
+        if error_code(answer.body):
             return UnusableServer(
-                f"{problem}, {body.get('error')}: correct the URL, or check the server"
+                f"{problem}, {error_message(answer.body)}: correct the URL, or check the server"
             )
         return self._not_ticketboss()
 
+    def _target(self, location: str) -> str:
+        """Return how to follow a redirect, or an empty string if ``location`` is not valid."""
+        try:
+            target = urljoin(f"{self.url}/", location).partition("/reservations")[0]
+        except ValueError:
+            target = ""
+        usable = target and target != self.url and is_printable(target)
+        return f" to another address: use {target}" if usable else ": correct the URL"
+
     def _not_ticketboss(self) -> UnusableServer:
         return UnusableServer(f"{self.url} does not answer like TicketBoss: correct the URL")
-
-
-def parse_json(body: bytes) -> Any:
-    """Return the JSON value in ``body``, or None if it is not valid JSON."""
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-def error_code(body: Any) -> str:
-    """Return the ``code`` of an error body, or an empty string."""
-    return str(body.get("code", "")) if isinstance(body, dict) else ""
-
-
-def describe_error(error: Exception) -> str:
-    """Describe a connection error in a few words."""
-    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _split_url(url: str) -> tuple[bool, str, int | None, str]:
@@ -182,20 +191,3 @@ def _split_url(url: str) -> tuple[bool, str, int | None, str]:
 
 def _invalid_url(url: str) -> UnusableServer:
     return UnusableServer(f"{url!r} is not a valid server URL: use one like http://127.0.0.1:8000")
-
-
-def _change(entry: Any) -> Change:
-    reservation_id = entry["reservationId"]
-    return Change(
-        version=_integer(entry["version"]),
-        kind=str(entry["kind"]),
-        seats=_integer(entry["seats"]),
-        available=_integer(entry["availableSeats"]),
-        reservation_id=None if reservation_id is None else str(reservation_id),
-    )
-
-
-def _integer(value: object) -> int:
-    if type(value) is not int:  # isinstance() would accept booleans.
-        raise TypeError(value)
-    return value

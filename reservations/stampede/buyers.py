@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from threading import Event
 from typing import Any
 
-from reservations.stampede.api import (
-    CONNECTION_ERRORS,
-    ApiClient,
-    describe_error,
-    error_code,
-    parse_json,
-)
+from reservations.stampede.answers import error_code, parse_sale
+from reservations.stampede.api import ApiClient
 from reservations.stampede.consistency import Sale
+from reservations.stampede.http import CONNECTION_ERRORS, describe_error, exchange
 
 MAX_RETRY_WAIT = 1.0
-"""The longest pause of a buyer in seconds, even if ``Retry-After`` asks for more."""
+"""How long a buyer pauses after a 503, in seconds, even if ``Retry-After`` asks for more."""
+MAX_KINDS = 30
+"""The most kinds of answers that are told apart; a server may answer each request differently."""
 _PAUSE_AFTER_CONNECTION_ERROR = 0.1
 _PROGRESS_INTERVAL = 0.1
 _HEADERS = {"Content-Type": "application/json"}
@@ -55,6 +53,11 @@ class LoadTotals:
     ``busy``."""
 
     @property
+    def requests(self) -> int:
+        """All requests that were sent."""
+        return self.answers.total() + self.connection_errors.total()
+
+    @property
     def unanswered(self) -> int:
         """Requests that may or may not have bought seats."""
         return self.connection_errors.total() + self.uncertain
@@ -62,8 +65,8 @@ class LoadTotals:
     def record(self, status: int, body: Any, seconds: float) -> None:
         """Record an answer and how long it took."""
         code = error_code(body)
-        self.answers[f"{status} {code}".rstrip()] += 1
-        sale = _parse_sale(body) if status == _CREATED else None
+        self.count(f"{status} {code}".rstrip())
+        sale = parse_sale(body) if status == _CREATED else None
         if sale:
             self.accepted.append(seconds)
             self.sales.append(sale)
@@ -73,25 +76,24 @@ class LoadTotals:
         elif status == _CREATED or (status >= _SERVER_ERROR and code != "busy"):
             self.uncertain += 1
 
+    def count(self, label: str, number: int = 1) -> None:
+        """Add ``number`` answers with this label."""
+        known = label in self.answers or len(self.answers) < MAX_KINDS
+        self.answers[label if known else "other"] += number
+
 
 def combine(totals: Iterable[LoadTotals]) -> LoadTotals:
     """Return the sum of ``totals``."""
     combined = LoadTotals()
     for each in totals:
-        combined.answers += each.answers
+        for label, number in each.answers.items():
+            combined.count(label, number)
         combined.connection_errors += each.connection_errors
         combined.accepted += each.accepted
         combined.refused += each.refused
         combined.sales += each.sales
         combined.uncertain += each.uncertain
     return combined
-
-
-def _parse_sale(body: Any) -> Sale | None:
-    with suppress(KeyError, TypeError):
-        if type(body["seats"]) is int:
-            return Sale(str(body["reservationId"]), body["seats"])
-    return None
 
 
 class Buyer:
@@ -118,20 +120,17 @@ class Buyer:
         """Send one request; return how many seconds to pause before the next."""
         started = time.perf_counter()
         try:
-            connection.request("POST", self._api.reservations, self._body, _HEADERS)
-            answer = connection.getresponse()
-            body = answer.read()
+            answer = exchange(connection, "POST", self._api.reservations, self._body, _HEADERS)
         except CONNECTION_ERRORS as error:
-            connection.close()
             self.totals.connection_errors[describe_error(error)] += 1
             return _PAUSE_AFTER_CONNECTION_ERROR
-        self.totals.record(answer.status, parse_json(body), time.perf_counter() - started)
-        return _retry_after(answer) if answer.status == _UNAVAILABLE else 0
+        self.totals.record(answer.status, answer.body, time.perf_counter() - started)
+        return _pause(answer.retry_after) if answer.status == _UNAVAILABLE else 0
 
 
-def _retry_after(answer: HTTPResponse) -> float:
-    text = answer.getheader("Retry-After") or ""
-    return min(int(text), MAX_RETRY_WAIT) if text.isdecimal() else MAX_RETRY_WAIT
+def _pause(retry_after: str | None) -> float:
+    """Return the whole seconds that ``Retry-After`` asks for, at most ``MAX_RETRY_WAIT``."""
+    return 0 if retry_after == "0" else MAX_RETRY_WAIT
 
 
 def run_load(

@@ -48,9 +48,8 @@ def describe_load(totals: LoadTotals, seconds: float) -> str:
 
 
 def _load_lines(totals: LoadTotals, seconds: float) -> Iterator[str]:
-    answered = totals.answers.total()
     seats = sum(sale.seats for sale in totals.sales)
-    yield _row("requests", answered + totals.connection_errors.total(), seconds)
+    yield _row("requests", totals.requests, seconds)
     yield f"{_row('accepted', len(totals.accepted), seconds)}   {seats:,} seats"
     yield _row("refused", len(totals.refused), seconds)
     yield _row("unanswered", totals.unanswered, None)

@@ -4,7 +4,8 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, SystemCheckError
+from django.db import ProgrammingError
 from django.template.defaultfilters import pluralize
 
 from reservations.audit import Drift, audit, find_orphans
@@ -14,15 +15,32 @@ from reservations.models import Event
 class Command(BaseCommand):
     """Checks that the figures of events match their history, and that all rows have an event.
 
-    Exit codes: 0 consistent, 1 inconsistent, 2 the event does not exist.
+    Exit codes: 0 consistent, 1 inconsistent, 2 nothing could be checked, for example because the
+    database is unreachable. Errors that are not expected exit with 2 as well (``manage.py``).
     """
 
-    help = "Replay the history of all events, or of one, and compare it with the stored figures"
+    help = (
+        "Replay the history of all events, or of one, and compare it with the stored figures. "
+        "Exit codes: 0 consistent, 1 inconsistent, 2 nothing could be checked."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the command-line arguments."""
         parser.add_argument("event", nargs="?", help="slug of the event; default: all events")
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the system checks and the command."""
+        try:
+            return super().execute(*args, **options)
+        except SystemCheckError as error:
+            error.returncode = 2  # Django's default is 1.
+            raise
+        except ProgrammingError as error:
+            raise CommandError(
+                f"the database does not match this version, run manage.py migrate: {error}",
+                returncode=2,
+            ) from error
 
     def handle(self, *, event: str | None, json: bool, **options: Any) -> None:
         """Run the command."""

@@ -1,15 +1,17 @@
 """Fake servers with the part of the API that the load test uses; most of them misbehave."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from socket import socket
+from socketserver import BaseServer, ThreadingTCPServer
+from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 EVENT = "node-meetup-2025"
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, Any]
 
 
 class FakeEvent:
@@ -129,6 +131,43 @@ class NotTicketBoss(FakeEvent):
         return 200, {"hello": "world"}
 
 
+class Answering(FakeEvent):
+    """Answers with the given values instead of the event's; None leaves a value unchanged."""
+
+    def __init__(
+        self, *, summary: object = None, changes: object = None, reserve: Answer | None = None
+    ) -> None:
+        super().__init__()
+        self._summary, self._changes, self._reserve = summary, changes, reserve
+
+    def summary(self) -> Answer:
+        return super().summary() if self._summary is None else (200, self._summary)
+
+    def changes(self, after: int, limit: int) -> Answer:
+        return super().changes(after, limit) if self._changes is None else (200, self._changes)
+
+    def reserve(self, seats: int) -> Answer:
+        answer = super().reserve(seats)
+        return self._reserve or answer
+
+
+class EndlessFeed(FakeEvent):
+    """Claims to have very many changes, and returns another one for each request."""
+
+    versions = 1_000_000
+    """How many changes each summary adds."""
+    summaries = 0
+
+    def summary(self) -> Answer:
+        self.summaries += 1
+        _, body = super().summary()
+        return 200, {**body, "version": self.versions * self.summaries}
+
+    def changes(self, after: int, limit: int) -> Answer:
+        change = {"kind": "edited", "seats": 0, "availableSeats": 20, "reservationId": None}
+        return 200, {"data": [{**change, "version": after + 1}], "next": after + 1}
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
@@ -173,15 +212,48 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
 
+class _RawServer(ThreadingTCPServer):
+    daemon_threads = True
+
+
 @contextmanager
 def serving(event: FakeEvent, prefix: str = "") -> Iterator[str]:
     """Serve ``event`` below the path ``prefix`` and yield the URL."""
     handler = type("Handler", (_Handler,), {"event": event, "prefix": prefix})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with _Server(("127.0.0.1", 0), handler) as server, _running(server):
+        yield f"http://127.0.0.1:{server.server_port}{prefix}"
+
+
+@contextmanager
+def sending(chunks: Callable[[], Iterator[bytes]], every: float = 0) -> Iterator[str]:
+    """Answer each connection with the bytes of ``chunks``, one every ``every`` seconds.
+
+    The server stops sending when the client or the block ends.
+    """
+    stopped = Event()
+
+    def answer(client: socket, *_: object) -> None:
+        client.settimeout(5)
+        with suppress(OSError):
+            client.recv(65_536)
+            for chunk in chunks():
+                client.sendall(chunk)
+                if stopped.wait(every):
+                    return
+
+    with _RawServer(("127.0.0.1", 0), answer) as server, _running(server):  # type: ignore[arg-type]
         try:
-            yield f"http://127.0.0.1:{server.server_port}{prefix}"
+            yield f"http://127.0.0.1:{server.server_address[1]}"
         finally:
-            server.shutdown()
-            thread.join()
+            stopped.set()
+
+
+@contextmanager
+def _running(server: BaseServer) -> Iterator[None]:
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()

@@ -1,11 +1,16 @@
 """The command ``manage.py stampede``, run against the real API and against fake servers."""
 
+import gzip
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,8 @@ from pytest_django.live_server_helper import LiveServer
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent
 from reservations.models import Event
+from reservations.stampede import buyers
+from reservations.stampede.buyers import MAX_KINDS, LoadTotals, combine
 from reservations.tests.assertions import assert_no_drift
 from reservations.tests.commands import run_command
 from reservations.tests.stampede import fake_servers
@@ -178,6 +185,223 @@ def test_server_other_than_ticketboss_exits_2() -> None:
     assert (code, out) == (2, f"{url} does not answer like TicketBoss: correct the URL")
 
 
+def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """Return a response; without a Content-Length, the body lasts until the connection ends."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
+
+
+def sized(body: bytes, **options: str) -> bytes:
+    return http(body, f"Content-Length: {len(body)}", **options)
+
+
+def forever(head: bytes, chunk: bytes) -> Callable[[], Iterator[bytes]]:
+    return lambda: chain([head], repeat(chunk))
+
+
+NOT_TICKETBOSS = "does not answer like TicketBoss: correct the URL"
+REDIRECT = "302 Found"
+BOGUS_ANSWERS = {
+    "html": (sized(b"<html>" * 9), NOT_TICKETBOSS),
+    "deep-json": (sized(b"[" * 100_000), NOT_TICKETBOSS),
+    "deep-valid-json": (sized(b"[" * 20_000 + b"]" * 20_000), NOT_TICKETBOSS),
+    "deep-error": (
+        sized(b'{"code": ' + b"[" * 800 + b"]" * 800 + b"}", status="404 No"),
+        NOT_TICKETBOSS,
+    ),
+    "gzip": (
+        http(gzip.compress(b"0" * 10**6), "Content-Encoding: gzip", "Connection: close"),
+        NOT_TICKETBOSS,
+    ),
+    "empty": (sized(b""), NOT_TICKETBOSS),
+    "unauthorised": (sized(b"no", status="401 No"), NOT_TICKETBOSS),
+    "forbidden": (sized(b"{}", status="403 No"), NOT_TICKETBOSS),
+    "gone": (sized(b'{"code": 5}', status="410 Gone"), NOT_TICKETBOSS),
+    "failing": (sized(b"", status="500 No"), "answers 500 and is not ready"),
+    "closed": (b"", "cannot reach"),
+    "not-http": (b"SSH-2.0-OpenSSH_9.6\r\n", "cannot reach"),
+    "truncated": (http(b"{}", "Content-Length: 10"), "cannot reach"),
+    "bad-chunk": (http(b"xyz\r\n", "Transfer-Encoding: chunked"), "cannot reach"),
+    "redirect-to-itself": (
+        http(b"", "Location: /reservations?eventId=x", status=REDIRECT),
+        "and redirects: correct the URL",
+    ),
+    "redirect-to-nowhere": (
+        http(b"", "Location: http://[", status=REDIRECT),
+        "and redirects: correct the URL",
+    ),
+    "redirect-with-control-characters": (
+        http(b"", "Location: http://a/\x1b[2J", status=REDIRECT),
+        "and redirects: correct the URL",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "sentence"), BOGUS_ANSWERS.values(), ids=BOGUS_ANSWERS)
+def test_other_kind_of_server_exits_2(answer: bytes, sentence: str) -> None:
+    with fake_servers.sending(lambda: iter([answer])) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert sentence in out
+    assert out.isprintable()
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        forever(http(b"", "Transfer-Encoding: chunked"), b"10000\r\n" + b"x" * 65_536 + b"\r\n"),
+        forever(http(b""), b"x" * 65_536),
+        forever(http(b"", "Content-Length: 10000000000"), b"x" * 65_536),
+    ],
+    ids=["chunked", "until-closed", "ten-gigabytes"],
+)
+def test_endless_body_exits_2_in_little_memory(chunks: Callable[[], Iterator[bytes]]) -> None:
+    tracemalloc.start()
+    try:
+        with fake_servers.sending(chunks) as url:
+            result = stampede(url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert result == (2, f"{url} {NOT_TICKETBOSS}")
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        forever(b"", b"H"),
+        forever(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n"),
+        forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        forever(http(b"", "Content-Length: 1000"), b" "),
+        forever(http(b"", "Transfer-Encoding: chunked"), b"1\r\nx\r\n"),
+    ],
+    ids=["status-line", "headers", "continue", "sized-body", "chunked-body"],
+)
+def test_answer_that_drips_exits_2_after_the_timeout(
+    chunks: Callable[[], Iterator[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte arrives long before the timeout, but the answer is never complete."""
+    monkeypatch.setattr("reservations.stampede.http.TIMEOUT", 0.3)
+    with fake_servers.sending(chunks, every=0.01) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert "cannot reach" in out
+
+
+def test_silent_server_exits_2_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reservations.stampede.http.TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        code, out = stampede(url)
+    assert (code, "no complete answer within 0.3 s" in out) == (2, True), out
+
+
+def test_server_without_tls_exits_2() -> None:
+    with fake_servers.sending(lambda: iter([b"HTTP/1.1 400 No\r\n\r\n"])) as url:
+        code, out = stampede(url.replace("http:", "https:"))
+    assert code == 2, out
+    assert "cannot reach" in out
+
+
+HUGE = 10**100
+SUMMARY = {"totalSeats": 20, "availableSeats": 20, "version": 0}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["20", 20.0, float("nan"), None, True, [20], {"n": 20}, HUGE, -HUGE, 10**4000],
+    ids=lambda value: str(value)[:20],
+)
+@pytest.mark.parametrize("name", SUMMARY)
+def test_summary_with_a_wrong_value_exits_2(name: str, value: object) -> None:
+    answer = sized(json.dumps({**SUMMARY, name: value}).encode())
+    with fake_servers.sending(lambda: iter([answer])) as url:
+        assert stampede(url) == (2, f"{url} {NOT_TICKETBOSS}")
+
+
+CHANGE = {
+    "version": 1,
+    "kind": "confirmed",
+    "seats": -3,
+    "availableSeats": 17,
+    "reservationId": "r",
+}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        [],
+        "text",
+        {"data": None, "next": 0},
+        {"data": {}, "next": 0},
+        {"data": "text", "next": 0},
+        {"data": [None], "next": 1},
+        {"data": [CHANGE], "next": "1"},
+        {"data": [CHANGE], "next": 0},
+        {"data": [CHANGE], "next": -1},
+        {"data": [CHANGE], "next": 2},
+        {"data": [], "next": 1},
+        {"data": [{**CHANGE, "version": 0}], "next": 0},
+        {"data": [CHANGE] * 101, "next": 1},
+        {"data": [{**CHANGE, "seats": HUGE}], "next": 1},
+        {"data": [{**CHANGE, "kind": ["confirmed"]}], "next": 1},
+        {"data": [{**CHANGE, "kind": "\x1b[2J"}], "next": 1},
+        {"data": [{**CHANGE, "reservationId": "x" * 1000}], "next": 1},
+        {"data": [{"version": 1}], "next": 1},
+    ],
+    ids=lambda page: str(page)[:60],
+)
+def test_malformed_page_of_changes_exits_2(page: object) -> None:
+    with fake_servers.serving(fake_servers.Answering(changes=page)) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert NOT_TICKETBOSS in out
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, [], None, {"reservationId": ["r"], "seats": 3}, {"reservationId": "r", "seats": HUGE}],
+    ids=str,
+)
+def test_malformed_reservations_exit_2(body: object) -> None:
+    event = fake_servers.Answering(summary=SUMMARY, reserve=(201, body))
+    with fake_servers.serving(event) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert count_in(out, "unanswered") > 0
+    assert "no request was accepted or refused" in out
+
+
+def test_too_many_changes_to_check_exit_2() -> None:
+    with fake_servers.serving(fake_servers.EndlessFeed()) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert "changes of the event by others during the load, too many to check" in out
+
+
+def test_feed_that_never_ends_exits_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reservations.management.commands.stampede._MIN_FEED_SECONDS", -2)
+    monkeypatch.setattr(fake_servers.EndlessFeed, "versions", 400_000)
+    with fake_servers.serving(fake_servers.EndlessFeed()) as url:
+        code, out = stampede(url)
+    assert code == 2, out
+    assert "returned the changes only up to version 4" in out
+
+
+def test_many_kinds_of_answers_are_counted_together() -> None:
+    totals = LoadTotals()
+    for number in range(1000):
+        totals.record(400, {"code": f"code {number}"}, 0.1)
+    totals = combine([totals] * 3)
+    assert (len(totals.answers), totals.answers.total()) == (MAX_KINDS + 1, 3000)
+
+
+@pytest.mark.parametrize("retry_after", ["1" * 5000, "-1", "soon", "\u0663", None])
+def test_pause_after_a_503_is_a_second_at_most(retry_after: str | None) -> None:
+    assert buyers._pause(retry_after) == 1
+
+
 def start_stampede(url: str, *options: str) -> subprocess.Popen[str]:
     """Start the command in its own process, without a database."""
     return subprocess.Popen(
@@ -215,3 +439,28 @@ def test_process_exits_1_if_inconsistent_2_if_unusable() -> None:
     invalid = start_stampede("http://127.0.0.1", "--seats", "0")
     assert "must be from 1 to 10" in invalid.communicate(timeout=30)[1]
     assert [each.returncode for each in (inconsistent, unreachable, invalid)] == [1, 2, 2]
+
+
+CRASH = """
+import sys
+from reservations.stampede import api
+def crash(*_, **__):
+    raise {exception}
+api.ApiClient.summary = crash
+import manage
+sys.argv = ["manage.py", "stampede", "http://127.0.0.1:1", *{options}]
+manage.main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+@pytest.mark.parametrize("options", [[], ["--traceback"]])
+@pytest.mark.parametrize("exception", ["KeyError('unexpected')", "api.UnusableServer('no')"])
+def test_crash_never_exits_1(exception: str, options: list[str]) -> None:
+    code = CRASH.format(exception=exception, options=options)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr

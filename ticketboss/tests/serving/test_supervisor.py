@@ -210,7 +210,7 @@ def test_unreachable_database_fails_with_one_line(home: Path) -> None:
 def test_command_without_database_reports_the_reason(home: Path) -> None:
     url = POSTGRES_URL.format(port=free_port())
     done = manage(home, "verify_inventory", DATABASE_URL=url, REQUEST_TIMEOUT="0.5")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "\nCommandError: the database (host 127.0.0.1, port" in done.stderr
     assert "Traceback" not in done.stderr
     assert "pa55word" not in done.stderr
