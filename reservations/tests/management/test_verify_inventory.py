@@ -5,10 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
 from django.db.models import F
 
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent
+from reservations.management.commands import verify_inventory
 from reservations.models import Booking, Change, Event, Reservation
 from reservations.tests.commands import run_command
 from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
@@ -199,6 +203,28 @@ def test_slug_limits_the_check_to_one_event(sold: Event) -> None:
         1,
         "broken: DRIFT, 3 changes, 0 of 10 seats sold\n  version is 3, expected 0 (+3)\n",
     )
+
+
+def test_missing_table_exits_with_2(sold: Event) -> None:
+    rename = "ALTER TABLE {} RENAME TO {}"
+    with connection.cursor() as cursor:
+        cursor.execute(rename.format("reservations_change", "other"))
+        try:
+            code, output = verify()
+        finally:
+            cursor.execute(rename.format("other", "reservations_change"))
+    assert code == 2
+    assert "run manage.py migrate" in output
+
+
+def test_failed_system_check_exits_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(*_: object, **__: object) -> None:
+        raise SystemCheckError("a setting is invalid")
+
+    monkeypatch.setattr(verify_inventory.Command, "check", check)
+    with pytest.raises(SystemCheckError) as error_info:
+        call_command("verify_inventory", skip_checks=False)
+    assert error_info.value.returncode == 2
 
 
 def test_unknown_event_exits_with_2(transactional_db: None) -> None:
