@@ -73,8 +73,9 @@ def server(
     command = [sys.executable, "manage.py", "serve", "--no-worker"]
     log = home.parent / f"log-{port}"
     with _gunicorn_started(command, log, variables, root) as process:
-        found = re.search(r"admin / (\S+)", log.read_text())
-        yield Served(f"http://127.0.0.1:{port}", found[1] if found else "", process.pid)
+        found = re.search(r"^Login admin, password in (.+)$", log.read_text(), re.MULTILINE)
+        password = Path(found[1]).read_text().strip() if found else ""
+        yield Served(f"http://127.0.0.1:{port}", password, process.pid)
 
 
 @contextmanager

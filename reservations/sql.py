@@ -171,6 +171,18 @@ def advisory_lock(key: int) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
+def advisory_locks_until_commit(*keys: int) -> None:
+    """Hold PostgreSQL's transaction-level advisory locks ``keys``, which are below 2**32.
+
+    Raises:
+        OperationalError: a lock was not granted within ``lock_timeout``.
+    """
+    with connection.cursor() as cursor:
+        # Always in the same order, so that transactions cannot deadlock.
+        for key in sorted(set(keys)):
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
 class _Names:
     """Quoted names of a model: ``table``, and the column of any field as an attribute."""
 

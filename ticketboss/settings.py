@@ -4,6 +4,7 @@
 """
 
 import os
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
@@ -192,6 +193,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "ticketboss",
     "reservations",
+    "ticketboss.accounts.apps.AccountsConfig",
     "ticketboss.jobs.apps.JobsConfig",
     "rest_framework",
     "drf_spectacular",
@@ -205,6 +207,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
+    "axes",
 ]
 MIDDLEWARE = [
     "ticketboss.middleware.request_log.RequestLogMiddleware",
@@ -218,7 +221,9 @@ MIDDLEWARE = [
     "ticketboss.middleware.admin_only.AdminSessionMiddleware",
     "ticketboss.middleware.admin_only.AdminCsrfMiddleware",
     "ticketboss.middleware.admin_only.AdminAuthenticationMiddleware",
+    "ticketboss.middleware.admin_limit.AdminLimitMiddleware",
     "ticketboss.middleware.admin_only.AdminMessageMiddleware",
+    "ticketboss.middleware.admin_only.AdminLockoutMiddleware",
     "ticketboss.middleware.database_errors.DatabaseErrorMiddleware",
 ]
 ROOT_URLCONF = "ticketboss.urls"
@@ -301,6 +306,23 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
+# --- Staff accounts -----------------------------------------------------------------------------
+
+PASSWORD_HASHERS = ["ticketboss.accounts.hashers.PBKDF2PasswordHasher"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# ticketboss.accounts.login_throttle contains the limits and uses the other settings.
+AXES_HANDLER = "ticketboss.accounts.login_throttle.LoginThrottle"
+AXES_CLIENT_IP_CALLABLE = "ticketboss.accounts.login_throttle.client_address"
+AXES_LOCKOUT_CALLABLE = "ticketboss.accounts.login_throttle.refuse"
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+# A login takes back the failed attempts of this account from this address, and no others.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -318,6 +340,7 @@ AUTH_PASSWORD_VALIDATORS = [
 PROCRASTINATE_IMPORT_PATHS = [
     "reservations.jobs.mail",
     "reservations.jobs.maintenance",
+    "ticketboss.jobs.maintenance",
 ]
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail["EMAIL_HOST"] or ""
@@ -332,6 +355,12 @@ EMAIL_TIMEOUT = 10
 # --- Security -----------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+# Browsers accept a cookie with this prefix from this host over HTTPS only, not from a subdomain.
+_cookie_prefix = "__Host-" if SECURE_COOKIES else ""
+SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
+# Seconds without a request; ticketboss.accounts.sessions also limits the age of a session.
+SESSION_COOKIE_AGE = 30 * 60
 # Load balancers and Prometheus request these over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [f"^{path.removeprefix('/')}$" for path in PROBES]
 CONTENT_SECURITY_POLICY = {
@@ -372,6 +401,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W001",
     "security.W002",
     "security.W003",
+    # This looks for axes' own middleware, which admin_only contains as well.
+    "axes.W002",
     # HSTS for subdomains and the browsers' preload list are decisions of the domain's owner.
     "security.W005",
     "security.W021",

@@ -182,9 +182,18 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Return 503 while the database is unavailable."""
+    return _busy(request, "reservations/unavailable.html")
+
+
+def busy(request: HttpRequest) -> HttpResponse:
+    """Return 503 for a page that too many visitors request."""
+    return _busy(request, "reservations/busy.html")
+
+
+def _busy(request: HttpRequest, template: str) -> HttpResponse:
     error = _from_refusal(errors.Busy())
     if wants_page(request):
-        response = render(request, "reservations/unavailable.html", status=error.status)
+        response = render(request, template, status=error.status)
         for name, value in error.headers.items():
             response[name] = value
         return response

@@ -4,11 +4,11 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class TicketBossAdminConfig(AdminConfig):
-    """Django's admin with Unfold's site, and pages for users, groups and jobs."""
+    """Django's admin with Unfold's site, and pages for users, groups, logins and jobs."""
 
     default_site = "unfold.sites.UnfoldAdminSite"
 
     def ready(self) -> None:
-        """Replace the admin pages that other apps have registered for users, groups and jobs."""
+        """Register the pages, some of which replace those that other apps have registered."""
         super().ready()
-        from ticketboss.admin import jobs, users  # noqa: F401, PLC0415 (models must be loaded)
+        from ticketboss.admin import jobs, logins, users  # noqa: F401, PLC0415 (models must be loaded)

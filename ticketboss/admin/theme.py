@@ -36,6 +36,7 @@ UNFOLD = {
             "href": lambda request: static("reservations/icon.svg"),
         }
     ],
+    "LOGIN": {"form": "ticketboss.accounts.forms.LoginForm"},
     "STYLES": [lambda request: static("reservations/admin.css")],
     "COLORS": {
         "primary": {
@@ -70,6 +71,7 @@ UNFOLD = {
                 "items": [
                     _sidebar_item("Users", "person", "auth_user"),
                     _sidebar_item("Groups", "group", "auth_group"),
+                    _sidebar_item("Failed logins", "lock", "axes_accessattempt"),
                 ],
             },
             {

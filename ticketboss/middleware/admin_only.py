@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from axes.middleware import AxesMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.middleware.csrf import CsrfViewMiddleware
 
+from ticketboss.accounts import sessions
 from ticketboss.paths import ADMIN
 
 
@@ -21,7 +23,12 @@ class _AdminOnlyMixin:
 
 
 class AdminSessionMiddleware(_AdminOnlyMixin, SessionMiddleware):
-    """Provides ``request.session``."""
+    """Provides ``request.session``, unless it is too old."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Load the session, and end or extend it."""
+        super().process_request(request)
+        sessions.extend_or_end(request.session)
 
 
 class AdminCsrfMiddleware(_AdminOnlyMixin, CsrfViewMiddleware):
@@ -37,3 +44,7 @@ class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):
 
 class AdminMessageMiddleware(_AdminOnlyMixin, MessageMiddleware):
     """Provides storage for messages shown on the next page."""
+
+
+class AdminLockoutMiddleware(_AdminOnlyMixin, AxesMiddleware):
+    """Answers 429 if a login was refused because of too many attempts."""

@@ -1,8 +1,11 @@
 """Startup tasks before the first request: start and migrate the database, create a first login."""
 
+import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -21,13 +24,16 @@ from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 
 # An arbitrary number that is the same in every process that migrates.
 _MIGRATION_LOCK = 8_405_721
+_USERNAME = "admin"
+_FILE = "first-password"
 
 
 class Login(NamedTuple):
-    """The credentials of a new superuser."""
+    """The first login. The password is in ``file``, or shown on the terminal if there is none."""
 
     username: str
     password: str
+    file: Path | None = None
 
 
 def embedded_cluster() -> Cluster | None:
@@ -68,11 +74,15 @@ def _start(cluster: Cluster) -> None:
         raise CommandError(str(error)) from error
 
 
-def prepare_database() -> Login | None:
+def prepare_database(*, on_terminal: bool) -> Login | None:
     """Migrate the database; in development, create and return a first login if there is none.
 
+    Args:
+        on_terminal: the caller shows the password; otherwise it is written to a file.
+
     Raises:
-        CommandError: the database is unreachable, or a newer version has migrated it.
+        CommandError: the database is unreachable, a newer version has migrated it, or the file
+            cannot be written.
     """
     check_database_connection()
     sql.set_for_session(lock_timeout=0, statement_timeout=0)
@@ -80,17 +90,32 @@ def prepare_database() -> Login | None:
     with sql.advisory_lock(_MIGRATION_LOCK):
         _reject_unknown_migrations()
         call_command("migrate", interactive=False, verbosity=0)
-        return _create_first_login()
+        return _create_first_login(on_terminal=on_terminal)
 
 
-def _create_first_login() -> Login | None:
+def _create_first_login(*, on_terminal: bool) -> Login | None:
     """Create a superuser in development if there is no staff user, and return its credentials."""
     users = get_user_model().objects
     if not settings.DEBUG or users.filter(is_staff=True).exists():
         return None
-    login = Login("admin", secrets.token_urlsafe(9))
-    users.create_superuser(username=login.username, password=login.password)
-    return login
+    password = secrets.token_urlsafe(9)
+    # Written first: an account whose password nobody knows would be of no use.
+    file = None if on_terminal else _write_secret(settings.TICKETBOSS_HOME / _FILE, password)
+    users.create_superuser(username=_USERNAME, password=password)
+    return Login(_USERNAME, password, file)
+
+
+def _write_secret(path: Path, text: str) -> Path:
+    """Write ``text`` to a file that only this user can read, and return its path."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # mkstemp creates the file with mode 0600; writing to an older file would keep its mode.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{text}\n")
+        return Path(name).replace(path)
+    except OSError as error:
+        raise CommandError(f"cannot write the password to {path}: {error.strerror}") from error
 
 
 def close_connections() -> None:

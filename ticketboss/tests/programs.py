@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -116,6 +117,12 @@ class ServerProcess:
     def output(self) -> str:
         """Everything written to stdout and stderr so far."""
         return self._log.read_text()
+
+    def first_password(self) -> str:
+        """Return the password of the first login, from the file that the output names."""
+        found = re.search(r"^Login admin, password in (.+)$", self.output, re.MULTILINE)
+        assert found, self.output
+        return Path(found[1]).read_text().strip()
 
     def request(self, method: str, path: str, body: object = None) -> Response:
         """Send a request on a new connection.

@@ -135,7 +135,9 @@ def test_pages_have_a_content_security_policy(server: ServerProcess) -> None:
 def test_cookies_are_sent_over_https_only(server: ServerProcess) -> None:
     login = send(server, "GET", "/admin/login/", **HTTPS)
     cookie = login.headers["Set-Cookie"]
-    assert cookie.startswith("csrftoken=")
+    assert cookie.startswith("__Host-csrftoken=")
+    assert "; Path=/;" in cookie
+    assert "Domain" not in cookie
     assert "; Secure" in cookie
     assert "SameSite=Lax" in cookie
 

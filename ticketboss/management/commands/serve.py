@@ -37,7 +37,7 @@ class Command(BaseCommand):
             listening_socket(settings.HOST, settings.PORT) as listener,
             bootstrap.running_database() as cluster,
         ):
-            login = bootstrap.prepare_database()
+            login = bootstrap.prepare_database(on_terminal=self.stdout.isatty())
             bootstrap.close_connections()
             self.stdout.write(_format_banner(cluster, login))
             self.stdout.flush()
@@ -62,6 +62,10 @@ def _format_banner(cluster: Cluster | None, login: bootstrap.Login | None) -> st
         f"  Admin      {url}/admin/",
         f"  Database   {database}",
     ]
-    if login:
+    if login and not login.file:
         lines.append(f"  Login      {login.username} / {login.password}   (shown only once)")
-    return "\n".join([*lines, "  Stop       Ctrl-C"])
+    lines.append("  Stop       Ctrl-C")
+    if login and login.file:
+        # Logs are kept and read by others.
+        lines.append(f"Login {login.username}, password in {login.file}")
+    return "\n".join(lines)

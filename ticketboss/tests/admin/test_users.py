@@ -1,4 +1,4 @@
-"""Staff accounts in the admin: only a superuser grants permissions or edits a superuser."""
+"""Staff accounts in the admin: only a superuser changes other people and permissions."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -11,16 +11,73 @@ PROFILE = {"username": "clerk", "date_joined_0": "2026-01-01", "date_joined_1": 
 PRIVILEGES = {"is_superuser": "on", "is_active": "on", "is_staff": "on"}
 
 
-def test_user_editor_cannot_grant_privileges_to_themselves(login: Login) -> None:
+def test_user_editor_can_only_change_the_own_name_and_address(login: Login) -> None:
     clerk = login("view_user", "change_user")
     user = User.objects.get(username="clerk")
     permission = Permission.objects.get(codename="cancel_reservation").pk
-    values = PROFILE | PRIVILEGES | {"user_permissions": str(permission), "first_name": "Ada"}
-    assert clerk.post(f"{USERS}{user.pk}/change/", values).status_code == 302
+    group = Group.objects.create(name="managers").pk
+    values = PROFILE | PRIVILEGES | {"user_permissions": str(permission), "groups": str(group)}
+    names = {"username": "manager", "first_name": "Ada", "email": "ada@example.com"}
+    assert clerk.post(f"{USERS}{user.pk}/change/", values | names).status_code == 302
     user.refresh_from_db()
-    assert user.first_name == "Ada"
-    assert not user.is_superuser
+    assert (user.username, user.first_name, user.email) == ("clerk", "Ada", "ada@example.com")
+    assert (user.is_superuser, user.is_active, user.is_staff) == (False, True, True)
     assert not user.user_permissions.filter(pk=permission).exists()
+    assert not user.groups.exists()
+
+
+def test_only_a_superuser_can_change_another_account(login: Login) -> None:
+    clerk = login("view_user", "change_user", "add_user")
+    manager = User.objects.create_user("manager", password="unchanged-99", is_staff=True)
+    values = PROFILE | {"username": "mine", "first_name": "Eve", "is_active": ""}
+    page = f"{USERS}{manager.pk}"
+    shown = clerk.get(f"{page}/change/")
+    assert shown.status_code == 200
+    assert "pbkdf2" not in shown.content.decode()
+    assert clerk.post(f"{page}/change/", values).status_code == 403
+    passwords = {"password1": "taken-over-77", "password2": "taken-over-77"}
+    assert clerk.get(f"{page}/password/").status_code == 403
+    assert clerk.post(f"{page}/password/", passwords).status_code == 403
+    unchanged = User.objects.get(pk=manager.pk)
+    assert (unchanged.username, unchanged.first_name, unchanged.is_staff) == ("manager", "", True)
+    assert unchanged.check_password("unchanged-99")
+
+
+def test_own_password_is_changed_with_the_old_one_only(login: Login) -> None:
+    clerk = login("view_user", "change_user")
+    user = User.objects.get(username="clerk")
+    user.set_password("old-word-99")
+    user.save()
+    clerk.force_login(user)
+    passwords = {"password1": "taken-over-77", "password2": "taken-over-77"}
+    assert clerk.post(f"{USERS}{user.pk}/password/", passwords).status_code == 403
+    new = {"new_password1": "other-word-77", "new_password2": "other-word-77"}
+    page = "/admin/password_change/"
+    assert clerk.post(page, new | {"old_password": "wrong"}).status_code == 200
+    assert clerk.post(page, new | {"old_password": "old-word-99"}).status_code == 302
+    assert User.objects.get(pk=user.pk).check_password("other-word-77")
+
+
+def test_user_editor_can_add_an_account_without_privileges(login: Login) -> None:
+    clerk = login("view_user", "change_user", "add_user")
+    values = {"username": "new", "password1": "fresh-word-77", "password2": "fresh-word-77"}
+    assert clerk.post(f"{USERS}add/", values | PRIVILEGES).status_code == 302
+    added = User.objects.get(username="new")
+    assert (added.is_staff, added.is_superuser) == (False, False)
+
+
+def test_only_a_superuser_can_delete_staff(login: Login, admin_client: Client) -> None:
+    clerk = login("view_user", "delete_user")
+    manager = User.objects.create_user("manager", is_staff=True)
+    guest = User.objects.create_user("guest")
+    for user, status in ((manager, 403), (guest, 302)):
+        page = f"{USERS}{user.pk}/delete/"
+        assert clerk.post(page, {"post": "yes"}).status_code == status
+    data = {"action": "delete_selected", "_selected_action": str(manager.pk), "post": "yes"}
+    clerk.post(USERS, data)
+    assert User.objects.filter(pk=manager.pk).exists()
+    assert admin_client.post(USERS, data).status_code == 302
+    assert not User.objects.filter(pk=manager.pk).exists()
 
 
 def test_only_a_superuser_can_edit_a_superuser(login: Login) -> None:

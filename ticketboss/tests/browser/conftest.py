@@ -1,6 +1,5 @@
 """Fixtures for tests in a real browser: the Chromium installed on this machine."""
 
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,7 +44,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def server(chromium: Browser, shared_home: Path) -> Iterator[ServerProcess]:
-    """A running server, shared by all tests of a module. Its output contains the first login."""
+    """A running server, shared by all tests of a module. It has created a first login."""
     with ServerProcess(shared_home) as server:
         yield server
 
@@ -87,10 +86,8 @@ def screenshot(page: Page) -> Screenshot:
 
 @pytest.fixture
 def admin_page(page: Page, server: ServerProcess) -> Page:
-    """The page, logged in to the admin with the first login that the server printed."""
-    found = re.search(r"Login +(\S+) / (\S+)", server.output)
-    assert found
-    log_in(page, found[1], found[2])
+    """The page, logged in to the admin with the first login that the server created."""
+    log_in(page, "admin", server.first_password())
     return page
 
 

@@ -1,0 +1,1 @@
+"""Staff accounts: hashing of passwords, throttled logins, and the age of sessions."""

@@ -1,0 +1,60 @@
+"""Hashing of passwords outside the event loop."""
+
+from django.contrib.auth import hashers
+from django.db import connection
+from gevent import get_hub
+from gevent.lock import BoundedSemaphore
+from gevent.monkey import is_module_patched
+
+from reservations.errors import Busy
+
+_CONCURRENT = 2
+_MAX_WAITING = 16
+
+
+class _Limit:
+    """Admits ``_CONCURRENT`` callers; ``_MAX_WAITING`` more may wait."""
+
+    def __init__(self) -> None:
+        self._free = BoundedSemaphore(_CONCURRENT)
+        self._waiting = 0
+
+    def __enter__(self) -> None:
+        if self._waiting >= _MAX_WAITING:
+            raise Busy
+        self._waiting += 1
+        try:
+            self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free.release()
+
+
+_limit = _Limit()
+
+
+class PBKDF2PasswordHasher(hashers.PBKDF2PasswordHasher):
+    """Django's hasher, which a web process runs in gevent's thread pool.
+
+    A hash takes a quarter of a second. In the event loop, it would delay every sale by that time.
+    ``hashlib`` releases the GIL, so the loop continues. Django calls ``encode`` for every hash:
+    to store a password, to check it, and to make both take the same time.
+    """
+
+    def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
+        """Return the encoded hash.
+
+        Raises:
+            Busy: too many hashes are waiting in this process.
+        """
+        encode = super().encode
+        if not is_module_patched("threading"):  # a command or the job worker
+            return encode(password, salt, iterations)
+        # Waiting requests must not use up the pool of connections.
+        if connection.connection is not None and not connection.in_atomic_block:
+            connection.close()
+        with _limit:
+            encoded: str = get_hub().threadpool.apply(encode, (password, salt, iterations))
+        return encoded
