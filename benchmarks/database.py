@@ -156,6 +156,10 @@ class BenchmarkDatabase:
             idle = 0 if self._fetch_value(ACTIVE_CONNECTIONS) else idle + 1
             time.sleep(0.1)
 
+    def unlock_logins(self) -> None:
+        """Forget all failed attempts to log in, so that the next ones are checked."""
+        self._connection.execute("DELETE FROM axes_accessattempt")
+
     def oversold(self) -> int:
         """Return how many seats of all events were sold beyond capacity."""
         return int(self._fetch_value(OVERSOLD))

@@ -200,6 +200,13 @@ RATIOS = (
         at_most=1.1,
         value=_p50,
     ),
+    Ratio(
+        "p50 of reservations while 8 clients post wrong passwords ÷ without, 1 client",
+        "reservations while 8 clients guess passwords, 1 client",
+        "reservations, 1 client",
+        at_most=3,
+        value=_p50,
+    ),
 )
 
 

@@ -14,12 +14,16 @@ from serving import Cluster, Served
 FEW_CLIENTS, MANY_CLIENTS, PEAK_CLIENTS = 32, 128, 1280
 # Clients that wait for the locked event.
 WAITING_CLIENTS = 32
+# Clients that post wrong passwords.
+GUESSING_CLIENTS = 8
 BOOKABLE_EVENTS = 20
 LAST_SEATS = 500
 CURVE_CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _CREATED, _OK, _NOT_MODIFIED, _CONFLICT, _BUSY = 201, 200, 304, 409, 503
 # Time for the clients of the locked event to start waiting for its lock.
 _LOCK_WAIT_SECONDS = 1
+# Time for the clients with wrong passwords to begin, and for the last hashes to end.
+_HASH_SECONDS = 1
 
 Workload = Callable[[], LoadResult]
 
@@ -104,10 +108,11 @@ class Benchmark:
         )
 
     def lone_client(self) -> None:
-        """Compare reservations with and without group commit for a lone client."""
+        """Compare a lone client's reservations without group commit, and during an attack."""
         self._alternate(
             {
                 "reservations, 1 client": self._reservations(1),
+                "reservations while 8 clients guess passwords, 1 client": self._with_guesses,
                 "without group commit, 1 client": self._reservations_off(1),
             }
         )
@@ -216,6 +221,19 @@ class Benchmark:
             # These clients get 503 busy or no answer, so their answers are not counted.
             ignored = wait_for_result(process, waiting.expected)
             log(f"    waiting clients: {ignored.statuses or 'no answer'}")
+        return result
+
+    def _with_guesses(self) -> LoadResult:
+        self.database.unlock_logins()
+        guesses = Target(f"{self.on.url}/admin/login/", "login", _OK)
+        seconds = self.seconds + 2 * _HASH_SECONDS
+        process = start_wrk(guesses, clients=GUESSING_CLIENTS, seconds=seconds)
+        time.sleep(_HASH_SECONDS)
+        result = self._reservations(1)()
+        # 200: a wrong password. 429: not checked. 503: too many at a time.
+        ignored = wait_for_result(process, guesses.expected)
+        log(f"    guesses: {ignored.statuses or 'no answer'}")
+        time.sleep(_HASH_SECONDS)
         return result
 
     def _others(self, clients: int) -> dict[str, Workload]:

@@ -66,7 +66,7 @@ def test_few_anonymous_requests_are_served_at_a_time(delays: list[float]) -> Non
     free: list[int] = []
 
     def view(_: HttpRequest) -> HttpResponse:
-        free.append(middleware._free._value)  # type: ignore[attr-defined]
+        free.append(middleware._free._value)
         return HttpResponse()
 
     middleware = AdminLimitMiddleware(view)
