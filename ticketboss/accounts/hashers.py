@@ -44,7 +44,8 @@ _limit = _Limit()
 def _with_low_priority(encode: Callable[..., str], *arguments: object) -> str:
     """Call ``encode`` so that on a busy machine, it gets less CPU time than sales."""
     if sys.platform == "linux":  # where 0 is the calling thread, not the process
-        os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+        # Raising a priority needs privileges, for example if the server runs with nice -n 19.
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     return encode(*arguments)
 
 

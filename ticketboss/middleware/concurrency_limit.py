@@ -13,7 +13,7 @@ from ticketboss.metrics.requests import REQUESTS_SHED
 from ticketboss.middleware.request_errors import error_response
 from ticketboss.paths import ADMIN, PROBES, STATIC
 
-# Probes and the admin must keep working under load.
+# Probes must keep working under load. The admin has its own limit (admin_limit.py).
 _EXEMPT = (ADMIN, STATIC)
 _REFUSAL_DELAY_SECONDS = 0.25
 

@@ -1,7 +1,10 @@
 """The hash of a password: outside the event loop, few at a time, the same work for everybody."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import gevent
 import pytest
@@ -69,6 +72,23 @@ def test_no_password_is_hashed_on_the_loops_thread(
     gevent.joinall([gevent.spawn(use) for _ in range(2)], raise_error=True)
     assert len(serving.threads) >= 2
     assert threading.get_ident() not in serving.threads
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+@pytest.mark.parametrize(("before", "during"), [(0, 10), (15, 15)])
+def test_hash_has_a_lower_priority_than_sales(before: int, during: int) -> None:
+    def priority() -> str:
+        return str(os.getpriority(os.PRIO_PROCESS, 0))
+
+    def hash_in_thread_with_priority() -> str:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+        return own._with_low_priority(priority)
+
+    own_priority = priority()
+    with ThreadPoolExecutor(1) as thread:
+        hashed = thread.submit(hash_in_thread_with_priority).result()
+    assert hashed == str(during)
+    assert priority() == own_priority
 
 
 def test_at_most_two_passwords_are_hashed_at_a_time(serving: Derivations) -> None:
