@@ -10,19 +10,20 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from reservations.jobs.maintenance import QUEUE
+from reservations.jobs.schedule import periodic
 
 # How long an address that an account has logged in from counts as known.
 _LOGIN_RETENTION = timedelta(days=90)
 
 
-@app.periodic(cron="37 * * * *")
+@periodic(every=timedelta(hours=1))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.clear_sessions")
 def clear_sessions(timestamp: int) -> None:
     """Delete expired sessions. Runs every hour."""
     call_command("clearsessions")
 
 
-@app.periodic(cron="47 * * * *")
+@periodic(every=timedelta(hours=1))
 @app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.prune_logins")
 def prune_logins(timestamp: int) -> None:
     """Delete attempts to log in that no longer count, and logins before 90 days ago. Hourly."""
