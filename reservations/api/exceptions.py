@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
 from math import ceil
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import structlog
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
@@ -161,23 +163,19 @@ def _camel_case(name: str) -> str:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Return 400 for a request that Django rejects, for example because of its Host header."""
-    if wants_page(request):
-        return defaults.bad_request(request, exception)
-    return _json(_BAD_REQUEST)
+    return _page_or_json(request, _BAD_REQUEST, lambda: defaults.bad_request(request, exception))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Return 404 for an unknown path."""
-    if wants_page(request):
-        return defaults.page_not_found(request, exception or Http404())
-    return _json(_NOT_FOUND)
+    return _page_or_json(
+        request, _NOT_FOUND, lambda: defaults.page_not_found(request, exception or Http404())
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500 for an unhandled exception outside the API's views."""
-    if wants_page(request):
-        return defaults.server_error(request)
-    return _json(_INTERNAL)
+    return _page_or_json(request, _INTERNAL, lambda: defaults.server_error(request))
 
 
 def unavailable(request: HttpRequest) -> HttpResponse:
@@ -192,12 +190,19 @@ def busy(request: HttpRequest) -> HttpResponse:
 
 def _busy(request: HttpRequest, template: str) -> HttpResponse:
     error = _from_refusal(errors.Busy())
-    if wants_page(request):
-        response = render(request, template, status=error.status)
-        for name, value in error.headers.items():
-            response[name] = value
-        return response
-    return _json(error)
+    return _page_or_json(
+        request, error, lambda: render(request, template, status=error.status)
+    )
+
+
+def _page_or_json(
+    request: HttpRequest, error: APIError, render_page: Callable[[], HttpResponse]
+) -> HttpResponse:
+    response = render_page() if wants_page(request) else _json(error)
+    for name, value in error.headers.items():
+        response[name] = value
+    patch_vary_headers(response, ["Accept"])
+    return response
 
 
 def _json(error: APIError) -> JSONResponse:

@@ -68,3 +68,12 @@ def test_route_followed_by_a_line_break_is_not_found(
 def test_browser_gets_html_for_an_unknown_route(db: None, client: APIClient) -> None:
     response = client.get("/nope", headers={"accept": BROWSER})
     assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("accept", [None, "application/json", BROWSER], ids=["none", "api", "page"])
+@pytest.mark.parametrize("path", ["/nope", "/metrics"])
+def test_unknown_route_varies_by_accept(
+    db: None, client: APIClient, path: str, accept: str | None
+) -> None:
+    response = client.get(path, headers={"accept": accept} if accept else None)
+    assert (response.status_code, response["Vary"]) == (404, "Accept")

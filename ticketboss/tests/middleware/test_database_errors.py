@@ -24,4 +24,5 @@ def test_database_error_on_a_page_returns_503(
     response = admin_client.get("/admin/auth/user/", headers={"accept": accept})
     assert (response.status_code, response["Content-Type"]) == (503, content_type)
     assert response["Retry-After"] == "1"
+    assert "Accept" in response["Vary"].split(", ")
     assert "db.internal" not in response.content.decode()
