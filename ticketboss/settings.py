@@ -378,7 +378,7 @@ CONTENT_SECURITY_POLICY = {
 }
 if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
-    MIDDLEWARE.insert(1, "corsheaders.middleware.CorsMiddleware")
+    MIDDLEWARE.insert(1, "ticketboss.middleware.cors.RouteCorsMiddleware")
     CORS_URLS_REGEX = r"^/(?!admin(/|$)|metrics)"
     CORS_ALLOW_HEADERS = [
         "accept",

@@ -6,12 +6,16 @@ from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging import ERROR, WARNING, LogRecord
+from traceback import format_exception
+from types import TracebackType
 from typing import Any
 
 import orjson
 import structlog
 from django.utils.log import CallbackFilter
 from structlog.typing import EventDict, Processor
+
+from ticketboss.conf.redaction import needs_redaction, redact, redact_entry
 
 request_id: ContextVar[str] = ContextVar("request_id")
 """The id of the current request, set by ticketboss.middleware.request_log."""
@@ -34,29 +38,35 @@ _SHARED: list[Processor] = [
 def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
     """Configure structlog, and return the ``logging.config.dictConfig`` for the standard library.
 
+    Tracebacks of exceptions that nothing handles go to the same place, so they are redacted too.
+
     Args:
         level: the lowest level that is logged, for example ``"INFO"``.
         readable: write human-readable lines instead of JSON objects.
     """
+    sys.excepthook = _print_redacted
     if readable:
         _use_standard_library()
     else:
         _bypass_standard_library(level)
-    final: list[Processor] = (
-        [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                # rich would print local variables, including passwords and keys.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # rich would print local variables, including passwords and keys.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
         if readable
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dump)]
+        else structlog.processors.JSONRenderer(_dump)
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": _SHARED,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact_entry,
+            renderer,
+        ],
     }
     return {
         "version": 1,
@@ -102,6 +112,12 @@ def _demote_suspicious_request(record: LogRecord) -> bool:
     return True
 
 
+def _print_redacted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace))))
+
+
 def _use_standard_library() -> None:
     structlog.configure(
         processors=[
@@ -133,7 +149,8 @@ def _render_json(logger: "_StderrLogger", method: str, entry: EventDict) -> byte
     entry["timestamp"] = datetime.now(UTC)
     if "exc_info" in entry:
         entry = structlog.processors.format_exc_info(logger, method, entry)
-    return _dump_bytes(entry)
+    line = _dump_bytes(entry)
+    return _dump_bytes(redact_entry(logger, method, entry)) if needs_redaction(line) else line
 
 
 class _StderrLogger:
@@ -154,7 +171,11 @@ class _StderrLogger:
 
 
 def _dump_bytes(entry: EventDict, **_: object) -> bytes:
-    return orjson.dumps(entry, default=repr, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z)
+    option = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
+    try:
+        return orjson.dumps(entry, default=repr, option=option)
+    except TypeError:  # For example a lone surrogate, or a key that is not text.
+        return orjson.dumps({str(name): ascii(value) for name, value in entry.items()})
 
 
 def _dump(entry: EventDict, **_: object) -> str:

@@ -28,6 +28,19 @@ _TRANSIENT_ERRORS = (
     'lock file "postmaster.pid" already exists',
     "pre-existing shared memory block",
 )
+# Values of statements and rows are personal data. The message of an error is logged without them. A
+# DETAIL is also how the server reports which statement a killed process was executing.
+_LOG_SETTINGS = """\
+log_min_error_statement = panic
+log_error_verbosity = terse
+log_statement = none
+log_duration = off
+log_min_duration_statement = -1
+log_min_duration_sample = -1
+log_transaction_sample_rate = 0
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+"""
 
 
 def _is_only_client(connection: psycopg.Connection) -> bool:
@@ -196,6 +209,7 @@ class Cluster:
             f"unix_socket_directories = '\"{folder}\"'\n"
             "unix_socket_permissions = 0700\n"
             "port = 5432\n"
+            f"{_LOG_SETTINGS}"
         )
 
     def _create_database(self) -> None:
