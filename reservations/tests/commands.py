@@ -1,14 +1,15 @@
 """Helpers that run management commands in this process."""
 
 from io import StringIO
+from typing import Any
 
 from django.core.management import CommandError, call_command
 
 
-def output_of(command: str, *arguments: str) -> str:
+def output_of(command: str, *arguments: str, **options: Any) -> str:
     """Run a command that must succeed; return its output."""
     out = StringIO()
-    call_command(command, *arguments, stdout=out)
+    call_command(command, *arguments, stdout=out, **options)
     return out.getvalue()
 
 

@@ -1,7 +1,8 @@
-"""``manage.py erase_customer EMAIL``: remove a customer's e-mail address."""
+"""``manage.py erase_customer``: remove a customer's e-mail address, read from standard input."""
 
+import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, TextIO
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -11,22 +12,26 @@ from django.template.defaultfilters import pluralize
 
 from reservations.privacy import erase_customer
 
+_MAX_CHARS = 1000
 
 class Command(BaseCommand):
     """Removes a customer's e-mail address; the bookings themselves stay."""
 
-    help = "Remove a customer's e-mail address from all bookings and idempotency records"
+    help = (
+        "Remove the e-mail address on standard input from all bookings and idempotency records"
+    )
+
+    # Tests pass their own standard input, as for Django's createsuperuser.
+    stealth_options = ("stdin",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the command-line arguments."""
-        parser.add_argument("email", help="the address; case is ignored")
+        """Accept no address: other users can read a command line, and shells keep a history."""
+        parser.usage = "%(prog)s [options] < FILE"
+        parser.epilog = "Without a file, the command asks for the address. Case is ignored."
 
-    def handle(self, *, email: str, **options: Any) -> None:
+    def handle(self, *, stdin: TextIO | None = None, **options: Any) -> None:
         """Run the command."""
-        try:
-            validate_email(email.strip())
-        except ValidationError as error:
-            raise CommandError(f"{email!r} is not an e-mail address") from error
+        email = _read_address(stdin or sys.stdin)
         try:
             erased = erase_customer(email=email)
         except OperationalError as error:
@@ -41,3 +46,13 @@ class Command(BaseCommand):
             f" {erased.idempotency_records} idempotency"
             f" record{pluralize(erased.idempotency_records)}."
         )
+
+
+def _read_address(stdin: TextIO) -> str:
+    # A longer text cannot be an address.
+    text = input("E-mail address: ") if stdin.isatty() else stdin.read(_MAX_CHARS)
+    try:
+        validate_email(text.strip())
+    except ValidationError as error:
+        raise CommandError("standard input must contain one e-mail address") from error
+    return text.strip()

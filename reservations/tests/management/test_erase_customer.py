@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 def erase(email: str) -> str:
-    return output_of("erase_customer", email)
+    return output_of("erase_customer", stdin=StringIO(f"{email}\n"))
 
 
 def post_with_key(client: APIClient, path: str, key: str, body: object = None) -> Any:
@@ -104,7 +105,29 @@ def test_part_of_an_address_does_not_match(event: Event) -> None:
     assert erase("a%@shop.example") == "No booking or idempotency record contains this address.\n"
 
 
-@pytest.mark.parametrize("email", ["", "ada", "@", "ada@", "%"], ids=repr)
+@pytest.mark.parametrize(
+    "email", ["", "ada", "@", "ada@", "%", "a@shop.example\nb@shop.example"], ids=repr
+)
 def test_invalid_address_is_rejected(email: str) -> None:
-    with pytest.raises(CommandError, match="is not an e-mail address"):
+    with pytest.raises(CommandError, match="must contain one e-mail address"):
         erase(email)
+
+
+def test_address_on_the_command_line_is_rejected(event: Event) -> None:
+    """Other users of the machine could read it, and the shell would keep it."""
+    book(event, email="ada@shop.example")
+    with pytest.raises(CommandError, match="unrecognized arguments"):
+        output_of("erase_customer", "ada@shop.example", stdin=StringIO(""))
+    assert Booking.objects.get().customer_email == "ada@shop.example"
+
+
+def test_command_asks_for_the_address_in_a_terminal(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    book(event, email="ada@shop.example")
+    monkeypatch.setattr("builtins.input", lambda prompt: "ada@shop.example")
+    assert output_of("erase_customer", stdin=Terminal()).startswith("Removed from 1 booking ")
