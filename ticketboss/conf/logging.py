@@ -115,7 +115,7 @@ def _demote_suspicious_request(record: LogRecord) -> bool:
 def _print_redacted(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    sys.stderr.write(redact("".join(format_exception(kind, error, trace))))
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace))).rstrip() + "\n")
 
 
 def _use_standard_library() -> None:

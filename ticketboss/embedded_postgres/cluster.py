@@ -2,7 +2,6 @@
 
 import fcntl
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
+from ticketboss.embedded_postgres import programs
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError, Install, find_install
 
 ROLE = "ticketboss"
@@ -118,7 +118,7 @@ class Cluster:
         if not self.is_running():
             return False
         with self._locked():
-            self._run("pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
+            programs.run(self.install, "pg_ctl", "stop", "-D", "data", "-m", "fast", "-w")
         return True
 
     def stop_if_unused(self) -> bool:
@@ -166,12 +166,17 @@ class Cluster:
         # Rename only when complete, so that an interrupted initdb leaves no partial data directory.
         scratch = self.install.home / "data.new"
         shutil.rmtree(scratch, ignore_errors=True)
-        self._run(
-            "initdb",
-            *("-D", scratch.name, "--username", ROLE, "--auth", "trust"),
-            *("--encoding", "UTF8", "--locale", "C", "--no-instructions"),
-        )
-        scratch.rename(self.install.data)
+        try:
+            programs.run(
+                self.install,
+                "initdb",
+                *("-D", scratch.name, "--username", ROLE, "--auth", "trust"),
+                *("--encoding", "UTF8", "--locale", "C", "--no-instructions"),
+            )
+            scratch.rename(self.install.data)
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)  # The disk may be full.
+            raise
 
     def _start_server(self) -> None:
         (self.install.data / "postgresql.auto.conf").write_text(self._configuration())
@@ -182,13 +187,14 @@ class Cluster:
         while True:
             self.install.log.unlink(missing_ok=True)
             try:
-                self._run(
+                programs.run(
+                    self.install,
                     "pg_ctl",
                     *("start", "-D", "data", "-l", self.install.log.name),
                     *("-w", "-t", str(_START_SECONDS)),
                 )
             except EmbeddedPostgresError as error:
-                reason = self._read_fatal_error() or str(error)
+                reason = programs.explain(self._read_fatal_error() or str(error), self.install.home)
                 if time.monotonic() > deadline or not any(
                     text in reason for text in _TRANSIENT_ERRORS
                 ):
@@ -222,7 +228,7 @@ class Cluster:
                 ).fetchone():
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         except psycopg.Error as error:
-            reason = " ".join(str(error).split())
+            reason = programs.explain(str(error), self.install.home)
             raise EmbeddedPostgresError(
                 f"the embedded PostgreSQL reported an error: {reason}"
             ) from error
@@ -234,39 +240,6 @@ class Cluster:
         lines = self.install.log.read_text(errors="replace").splitlines()
         fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
         return fatal[-1].partition(":  ")[2] if fatal else ""
-
-    def _run(self, program: str, *arguments: object) -> None:
-        # Not a pipe: the server keeps the output of pg_ctl open, so reading would never end.
-        with (self.install.home / "command.log").open("w+") as output:
-            try:
-                process = subprocess.Popen(
-                    [self.install.bin / program, *map(str, arguments)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    # pg_ctl passes paths to a shell, so pass only simple relative paths.
-                    cwd=self.install.home,
-                    **self.install.run_as(),
-                )
-                code = _wait_even_if_interrupted(process)
-            except OSError as error:
-                raise EmbeddedPostgresError(f"{program} failed: {error}") from error
-            if code:
-                output.seek(0)
-                reason = " ".join(output.read().split()) or f"exit code {code}"
-                raise EmbeddedPostgresError(f"{program} failed: {reason}")
-
-
-def _wait_even_if_interrupted(process: subprocess.Popen[bytes]) -> int:
-    """Wait for ``process`` and return its exit code; on an interrupt, wait before raising it.
-
-    Even if pg_ctl is killed, the server starts, and it cannot be stopped until it is up.
-    """
-    try:
-        return process.wait()
-    except BaseException:
-        process.wait()
-        raise
 
 
 def _acquire(lock: IO[str]) -> None:

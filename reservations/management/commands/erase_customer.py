@@ -14,12 +14,11 @@ from reservations.privacy import erase_customer
 
 _MAX_CHARS = 1000
 
+
 class Command(BaseCommand):
     """Removes a customer's e-mail address; the bookings themselves stay."""
 
-    help = (
-        "Remove the e-mail address on standard input from all bookings and idempotency records"
-    )
+    help = "Remove the e-mail address on standard input from all bookings and idempotency records"
 
     # Tests pass their own standard input, as for Django's createsuperuser.
     stealth_options = ("stdin",)
