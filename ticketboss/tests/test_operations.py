@@ -39,8 +39,7 @@ def test_documented_backup_can_be_restored_and_verified(migrated_home: Path, fol
                 env={
                     **environment(migrated_home),
                     "PATH": os.pathsep.join([str(cluster.install.bin), str(folder), os.defpath]),
-                    "DATABASE_URL": url("ticketboss"),
-                    "RESTORED_URL": url("ticketboss_restored"),
+                    "PGSERVICEFILE": str(folder / "services"),
                 },
                 capture_output=True,
                 text=True,
@@ -49,6 +48,10 @@ def test_documented_backup_can_be_restored_and_verified(migrated_home: Path, fol
             assert done.returncode == 0, done.stderr
             return done.stdout
 
+        (folder / "services").write_text(
+            f"[ticketboss]\nhost={params['host']}\ndbname=ticketboss\nuser={params['user']}\n"
+        )
+        (folder / "restored_url").write_text(url("ticketboss_restored"))
         root, executable = quote(str(ROOT)), quote(sys.executable)
         (folder / "python").write_text(f'#!/bin/sh\ncd {root}\nexec {executable} "$@"\n')
         (folder / "python").chmod(0o755)
