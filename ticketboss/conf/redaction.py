@@ -28,7 +28,8 @@ _ATOM = (
 _DOMAIN = r"(?:\[[\w.:]{1,64}\]|(?:[^\s@<>()\[\],;:\"'&?/\\{}|]|\\u[0-9A-Fa-f]{4})++)"
 _ADDRESS = re.compile(rf"(?:{_QUOTED}|{_ATOM}){_AT}{_DOMAIN}")
 
-_URL_PASSWORD = re.compile(r"(://[^\s:/?#@\"'<>]{0,256}:)[^\s\"'<>]{1,256}@")
+# Not a port that is followed by a path.
+_URL_PASSWORD = re.compile(r"(://[^\s:/?#@\"'<>]{0,256}:)(?!\d{1,5}[/?#])[^\s\"'<>]{1,256}@")
 _API_KEY = re.compile(r"\b(tbk_[a-z0-9]{1,64}_)[A-Za-z0-9]++")
 _NAMES_OF_SECRETS = (
     "authorization|cookie|csrfmiddlewaretoken|csrftoken|x-csrftoken|sessionid|password|passwd"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -16,10 +17,11 @@ from ticketboss.conf.logging import logging_config, request_id
 
 @pytest.fixture(autouse=True)
 def structlog_configuration() -> Iterator[None]:
-    """Restore structlog's global configuration, which ``logging_config`` replaces."""
-    before = structlog.get_config()
+    """Restore what ``logging_config`` replaces: structlog's configuration, and Python's hook."""
+    before, hook = structlog.get_config(), sys.excepthook
     yield
     structlog.configure(**before)
+    sys.excepthook = hook
 
 
 @pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
@@ -93,3 +95,56 @@ def test_line_that_cannot_be_written_is_dropped(monkeypatch: pytest.MonkeyPatch)
     with Path("/dev/full").open("w") as full:
         monkeypatch.setattr("sys.stderr", full)
         structlog.get_logger("some.module").info("sold")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"reason": "for ada@shop.example"}, {"reason": "for [email]"}),
+        ({"command": {"email": "ada@shop.example"}}, {"command": {"email": "[email]"}}),
+        ({"path": "/%40", "seats": 3}, {"path": "/%40", "seats": 3}),
+    ],
+    ids=["text", "nested", "unchanged"],
+)
+def test_json_line_contains_no_address(
+    capfd: Any, fields: dict[str, object], expected: dict[str, object]
+) -> None:
+    logging_config(level="INFO", readable=False)
+    structlog.get_logger("some.module").warning("failed", **fields)
+    entry = json.loads(capfd.readouterr().err)
+    assert {name: entry[name] for name in fields} == expected
+
+
+def test_text_that_is_not_unicode_does_not_fail(capfd: Any) -> None:
+    logging_config(level="INFO", readable=False)
+    structlog.get_logger("some.module").info("sold", path="/\ud800", by={1: 2})
+    assert json.loads(capfd.readouterr().err)["path"] == r"'/\ud800'"
+
+
+def test_traceback_of_an_unhandled_exception_has_no_address(capfd: Any) -> None:
+    logging_config(level="INFO", readable=False)
+    try:
+        int("ada@shop.example")
+    except ValueError as error:
+        sys.excepthook(ValueError, error, error.__traceback__)
+    printed = capfd.readouterr().err
+    assert printed.startswith("Traceback (most recent call last):")
+    assert printed.endswith("with base 10: [email]'\n")
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
+def test_traceback_of_a_library_has_no_address(readable: bool) -> None:
+    config = logging_config(level="INFO", readable=readable)
+    formatter = dict(config["formatters"]["structlog"])
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter.pop("()")(**formatter))
+    logger = logging.getLogger("some.library")
+    logger.addHandler(handler)
+    try:
+        int("ada@shop.example")
+    except ValueError:
+        logger.exception("failed for %s", "bob@shop.example")
+    logger.removeHandler(handler)
+    assert "ValueError: invalid literal" in stream.getvalue()
+    assert "@shop" not in stream.getvalue()

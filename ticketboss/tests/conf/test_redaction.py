@@ -53,6 +53,7 @@ def test_row_is_hidden_where_its_field_has_no_name() -> None:
     [
         ("postgresql://web:s3cret@db/name", "postgresql://web:[hidden]@db/name"),
         ("smtp://web:s3/cr@et@mail", "smtp://web:[hidden]@mail"),
+        ("http://127.0.0.1:8000/?email=ada@shop.example", "http://127.0.0.1:[email]"),
         ("host=db password=s3cret user=web", "host=db password=[hidden] user=web"),
         ("tbk_0a1b2c3d4e5f_s3cretS3cret", "tbk_0a1b2c3d4e5f_[hidden]"),
         ("Authorization: Bearer s3cret", "Authorization: [hidden]"),
