@@ -36,15 +36,15 @@ _NAMES_OF_SECRETS = (
     "|secret_key|idempotency[-_]key"
 )
 _SECRET = re.compile(
-    rf"(\b(?:{_NAMES_OF_SECRETS})\b\\?[\"']?\s{{0,4}}[:=]\s{{0,4}}\\?[\"']?)"
-    r"(?:(?:Bearer|Basic)\s)?[^\s,;&\"'\\]++",
+    rf"(\b(?:{_NAMES_OF_SECRETS})\b(?:\\?[\"'] ?[:=] ?| ?= ?|:[ \n])\\?[\"']?)"
+    r"(?:(?:Bearer|Basic) )?[^\s,;&\"'\\]++",
     re.IGNORECASE,
 )
 # Up to the end of the message, because values may contain line breaks. In a traceback, another
 # exception can follow.
 _TO_THE_END = r".*?(?=\n\n(?:The above exception was|During handling of) |\Z)"
 _POSTGRES_FIELD = re.compile(
-    rf"(\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|LINE \d{{1,9}}):\s|Failing row contains \()"
+    rf"(\b(?:DETAIL|CONTEXT|QUERY|STATEMENT|LINE \d{{1,9}}):[ \n]|Failing row contains \()"
     rf"{_TO_THE_END}",
     re.DOTALL,
 )
@@ -58,23 +58,15 @@ _SUBSTITUTIONS = (
     (_SECRET, rf"\1{HIDDEN}"),
     (_ADDRESS, EMAIL),
 )
+# Each pattern other than that of API keys needs one of these. orjson writes no space by itself.
+_REQUIRED_CHARACTERS = b"@ =(%\\&'"
 
 
 def needs_redaction(rendered: bytes) -> bool:
-    """Return False if no pattern can match in a rendered JSON line, which most lines are.
-
-    Each pattern needs one of these characters, and orjson writes no space after a colon.
-    """
-    return (
-        b"@" in rendered
-        or b": " in rendered
-        or b"=" in rendered
-        or b"(" in rendered
-        or b"%" in rendered
-        or b"\\" in rendered
-        or b"&" in rendered
-        or b"tbk_" in rendered
-    )
+    """Return False if no pattern can match in a rendered JSON line, which most lines are."""
+    # Faster than a regular expression, or than one search for each of the characters.
+    plain = rendered.translate(None, _REQUIRED_CHARACTERS)
+    return len(plain) < len(rendered) or b"tbk_" in rendered
 
 
 def redact(text: str) -> str:
