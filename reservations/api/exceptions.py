@@ -190,9 +190,7 @@ def busy(request: HttpRequest) -> HttpResponse:
 
 def _busy(request: HttpRequest, template: str) -> HttpResponse:
     error = _from_refusal(errors.Busy())
-    return _page_or_json(
-        request, error, lambda: render(request, template, status=error.status)
-    )
+    return _page_or_json(request, error, lambda: render(request, template, status=error.status))
 
 
 def _page_or_json(

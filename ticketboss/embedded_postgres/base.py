@@ -10,6 +10,7 @@ from django.db.backends.postgresql import client
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 from ticketboss.postgresql import base
+from ticketboss.postgresql.connection import Connection
 
 cluster = Cluster(settings.TICKETBOSS_HOME)
 
@@ -22,7 +23,7 @@ def _start() -> None:
         raise psycopg.OperationalError(str(error)) from error
 
 
-class RestartingConnection(base.DeadlineConnection):
+class RestartingConnection(Connection):
     """A connection that starts the server if connecting fails."""
 
     @classmethod

@@ -7,13 +7,13 @@ timeout and the session's ``statement_timeout``.
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from django.db import OperationalError
 from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from psycopg_pool import ConnectionPool
 
 from reservations import deadline
+from ticketboss.postgresql.connection import Connection
 
 
 class DeadlinePool(ConnectionPool[Any]):
@@ -29,26 +29,6 @@ class DeadlinePool(ConnectionPool[Any]):
         if current := deadline.current():
             limit = min(limit, max(current.remaining(), 0))
         return super().getconn(limit)
-
-
-class DeadlineConnection(psycopg.Connection[Any]):
-    """A connection that is closed if the server does not respond by the deadline."""
-
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Wait for the server.
-
-        Raises:
-            OperationalError: it did not respond in time.
-        """
-        current = deadline.current()
-        if current is None or timeout is not None:
-            return super().wait(gen, interval, timeout)
-        try:
-            return super().wait(gen, interval, current.seconds_to_wait())
-        except psycopg.errors._WaitTimeout as error:
-            # The response may still arrive, so the connection cannot be used again.
-            self.pgconn.finish()
-            raise psycopg.OperationalError("the server did not respond in time") from error
 
 
 def limit_statement(
@@ -91,7 +71,7 @@ def _with_timeout(milliseconds: int, sql: str, params: Any) -> tuple[str, Any]:
 class DatabaseWrapper(base.DatabaseWrapper):
     """The backend ``ticketboss.postgresql``."""
 
-    connection_class: type[psycopg.Connection[Any]] = DeadlineConnection
+    connection_class: type[Connection] = Connection
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = "default") -> None:
         super().__init__(settings_dict, alias)

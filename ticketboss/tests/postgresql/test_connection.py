@@ -10,7 +10,7 @@ from django.db import connection
 from psycopg import sql
 
 from reservations.tests.database import second_connection
-from ticketboss.conf.connection import LOG_SETTINGS, QuietConnection
+from ticketboss.postgresql.connection import LOG_SETTINGS, Connection
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def role() -> Iterator[str]:
 
 
 def connect(**params: object) -> psycopg.Connection:
-    connected = QuietConnection.connect(**connection.get_connection_params() | params)
+    connected = Connection.connect(**connection.get_connection_params() | params)
     assert isinstance(connected, psycopg.Connection)
     return connected
 

@@ -1,8 +1,10 @@
-"""Database connections whose statements stay out of PostgreSQL's log."""
+"""Database connections with a deadline, whose statements stay out of PostgreSQL's log."""
 
 from typing import Any
 
 import psycopg
+
+from reservations import deadline
 
 # The log is another place from which personal data would have to be erased. A statement contains
 # its values, and a DETAIL the row that violates a constraint.
@@ -16,10 +18,11 @@ _SET = """
 """
 
 
-class QuietConnection(psycopg.Connection[Any]):
-    """A connection that applies ``LOG_SETTINGS`` if its role may: it needs the privilege SET.
+class Connection(psycopg.Connection[Any]):
+    """A connection that is closed if the server does not respond by the deadline.
 
-    If the role may not, the administrator of the server decides (docs/operations.md).
+    It applies ``LOG_SETTINGS`` if its role may, that is, if it has the privilege SET. Otherwise the
+    administrator of the server decides (docs/operations.md).
     """
 
     @classmethod
@@ -32,6 +35,22 @@ class QuietConnection(psycopg.Connection[Any]):
             connection.close()
             raise
         return connection
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server.
+
+        Raises:
+            OperationalError: it did not respond in time.
+        """
+        current = deadline.current()
+        if current is None or timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, current.seconds_to_wait())
+        except psycopg.errors._WaitTimeout as error:
+            # The response may still arrive, so the connection cannot be used again.
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server did not respond in time") from error
 
 
 def _apply_log_settings(connection: psycopg.Connection[Any]) -> None:
