@@ -120,7 +120,8 @@ class BenchmarkDatabase:
 
     def _fetch_value(self, query: str, values: Mapping[str, object] | None = None) -> Any:
         row = self._connection.execute(query, values).fetchone()
-        assert row
+        if row is None:
+            raise LookupError(query)
         return row[0]
 
     def open_event(self, slug: str = "", seats: int = SEATS) -> str:

@@ -1,4 +1,4 @@
-"""Refusals: exceptions whose class docstring is the error sentence that API clients read.
+"""Refusals: exceptions whose ``message`` is the error sentence that API clients read.
 
 This module does not depend on HTTP. ``reservations.api.exceptions`` maps the refusals that the API
 can return to status codes.
@@ -9,37 +9,40 @@ from uuid import UUID
 
 
 class Refusal(Exception):
-    """The request was refused"""
+    """A command that the ledger refuses."""
 
+    message = "The request was refused"
+    """The error sentence that API clients read."""
     replayed: bool = False
     """Whether this is the stored refusal of an earlier command with the same idempotency key."""
 
-    @classmethod
-    def sentence(cls) -> str:
-        """Return the error sentence for the client."""
-        return cls.__doc__ or cls.__name__
-
     def __str__(self) -> str:
-        return self.sentence()
+        return self.message
 
 
 @dataclass(unsafe_hash=True)
 class EventNotFound(Refusal):
-    """Event not found"""
+    """No event has this slug."""
+
+    message = "Event not found"
 
     event: str
 
 
 @dataclass(unsafe_hash=True)
 class EventExists(Refusal):
-    """An event with this slug already exists"""
+    """A new event has the slug of another."""
+
+    message = "An event with this slug already exists"
 
     event: str
 
 
 @dataclass(unsafe_hash=True)
 class NotEnoughSeats(Refusal):
-    """Not enough seats left"""
+    """An event has fewer seats left than were requested."""
+
+    message = "Not enough seats left"
 
     requested: int
     available_seats: int
@@ -47,31 +50,41 @@ class NotEnoughSeats(Refusal):
 
 @dataclass(unsafe_hash=True)
 class VersionConflict(Refusal):
-    """Event was modified, read it again and retry"""
+    """The event's version is not the one that the command expects."""
+
+    message = "Event was modified, read it again and retry"
 
     version: int
 
 
 @dataclass(unsafe_hash=True)
 class PreconditionFailed(Refusal):
-    """Event was modified, read it again and retry"""
+    """The event's version is not the one in ``If-Match``."""
+
+    message = "Event was modified, read it again and retry"
 
     version: int
 
 
 @dataclass(unsafe_hash=True)
 class ReservationNotFound(Refusal):
-    """Reservation not found or already cancelled"""
+    """There is no such reservation, or it no longer takes seats."""
+
+    message = "Reservation not found or already cancelled"
 
 
 @dataclass(unsafe_hash=True)
 class HoldExpired(Refusal):
-    """The hold has expired and its seats are released"""
+    """The hold was confirmed too late."""
+
+    message = "The hold has expired and its seats are released"
 
 
 @dataclass(unsafe_hash=True)
 class PartOfBooking(Refusal):
-    """The reservation is part of a booking; bookings are cancelled as a whole"""
+    """The reservation cannot be cancelled alone, because it belongs to a booking."""
+
+    message = "The reservation is part of a booking; bookings are cancelled as a whole"
 
     booking_id: UUID
 
@@ -87,7 +100,9 @@ class Shortage:
 
 @dataclass(unsafe_hash=True)
 class InsufficientSeats(Refusal):
-    """Not enough seats left"""
+    """One or more items of a booking have too few seats left."""
+
+    message = "Not enough seats left"
 
     shortages: tuple[Shortage, ...]
     """Every item with too few seats left, in the order of the request."""
@@ -95,30 +110,42 @@ class InsufficientSeats(Refusal):
 
 @dataclass(unsafe_hash=True)
 class BookingNotFound(Refusal):
-    """Booking not found"""
+    """No booking has this id."""
+
+    message = "Booking not found"
 
 
 @dataclass(unsafe_hash=True)
 class BookingAlreadyCancelled(Refusal):
-    """Booking is already cancelled"""
+    """The booking was cancelled before."""
+
+    message = "Booking is already cancelled"
 
 
 @dataclass(unsafe_hash=True)
 class IdempotencyKeyReused(Refusal):
-    """Idempotency-Key was already used for another request"""
+    """The idempotency key belongs to a different command."""
+
+    message = "Idempotency-Key was already used for another request"
 
 
 @dataclass(unsafe_hash=True)
 class CapacityBelowSold(Refusal):
-    """The capacity cannot be less than the seats already sold or held"""
+    """The new capacity is less than the seats sold or held."""
+
+    message = "The capacity cannot be less than the seats already sold or held"
 
     total_seats: int
     taken_seats: int
 
 
 class Busy(Refusal):
-    """Server is too busy, please try again"""
+    """Nothing was changed, because the server or its database is overloaded or unavailable."""
+
+    message = "Server is too busy, please try again"
 
 
 class OutcomeUnknown(Refusal):
-    """The connection to the database was lost while saving, so the outcome is unknown"""
+    """The connection was lost during COMMIT, and the outcome could not be read later."""
+
+    message = "The connection to the database was lost while saving, so the outcome is unknown"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import (
     DEFAULT_DB_ALIAS,
@@ -191,8 +191,7 @@ class _Names:
         self.table = _table(model)
 
     def __getattr__(self, name: str) -> str:
-        field = self._model._meta.get_field(name)
-        assert isinstance(field, Field)
+        field = cast("Field[Any, Any]", self._model._meta.get_field(name))
         return _quote(str(field.column))
 
 

@@ -2,16 +2,18 @@
 
 import os
 from collections.abc import Iterable
+from importlib import import_module
 from io import BytesIO
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any, cast
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from gunicorn.http.errors import NoMoreData, ParseException
 
 from ticketboss.paths import ADMIN
-from ticketboss.serving.errors import ERROR, RequestError
+from ticketboss.serving.errors import ERROR, Disconnected, RequestError
 from ticketboss.serving.http_parser import Environ
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 
-django = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
 
@@ -35,29 +37,49 @@ _KEPT_WHEN_REFUSED = (
     "SERVER_PROTOCOL",
     "REMOTE_ADDR",
     "wsgi.url_scheme",
+    "HTTP_ACCEPT",
     "HTTP_ORIGIN",
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_REQUEST_ID",
 )
 
 
+class _Request(WSGIRequest):
+    """Django's request object, whose errors mean that the client's headers cannot be read."""
+
+    def __init__(self, environ: Environ) -> None:
+        try:
+            super().__init__(environ)
+        except (LookupError, ValueError) as error:
+            raise RequestError(400, "the headers cannot be read") from error
+
+
+class _Handler(WSGIHandler):
+    request_class = _Request
+
+
+_handler = _Handler()
+
+
 def application(environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
     """Read the body of a request and let Django answer it.
 
     A request that cannot be read, or whose body is too long, reaches Django with the error instead.
+    So does one that failed where Django has no answer, for example because its URLconf is broken.
     """
     if refusal := environ.get(ERROR):
-        return django(_refused(environ, refusal), start_response)
+        return _handler(_refused(environ, refusal), start_response)
     try:
         _read_body(environ)
-        return django(environ, start_response)
+        # Without it Django has no answer, and tries to import it once for each middleware.
+        import_module(settings.ROOT_URLCONF)
+        return _handler(environ, start_response)
     except RequestError as error:
-        return django(_refused(environ, error), start_response)
-    except (LookupError, ValueError) as error:
-        # Django handles all other errors once it has constructed its request object.
-        unreadable = RequestError(400, "the headers cannot be read")
-        unreadable.__cause__ = error
-        return django(_refused(environ, unreadable), start_response)
+        return _handler(_refused(environ, error), start_response)
+    except Disconnected:
+        raise
+    except Exception as error:
+        return _handler(_refused(environ, RequestError.from_crash(error)), start_response)
 
 
 def _refused(environ: Environ, error: RequestError) -> Environ:

@@ -1,7 +1,7 @@
 """Base classes and helpers shared by all admin pages."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import structlog
 from django.contrib import admin
@@ -161,8 +161,8 @@ def link(model: type[Model], pk: object, text: str = "") -> str:
 
 def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
     """Add an entry with ``text`` to Django's admin log for each of ``rows``."""
-    assert request.user.pk
-    LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, text)
+    user = cast("AbstractBaseUser", request.user)
+    LogEntry.objects.log_actions(user.pk, rows, CHANGE, text)
 
 
 def actor_name(user: AbstractBaseUser | AnonymousUser) -> str:

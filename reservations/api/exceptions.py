@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -67,14 +68,17 @@ _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
 }
 
 
-def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
+def exception_handler(error: Exception, context: dict[str, Any]) -> JSONResponse:
     """Return the response for an exception raised by a view (DRF's ``EXCEPTION_HANDLER``)."""
-    return _json(to_api_error(error))
+    return _json(to_api_error(error, context))
 
 
-def to_api_error(error: Exception) -> APIError:
-    """Return the error to report for an exception raised by a view; log unexpected ones."""
-    return _from_expected(error) or _from_unexpected(error)
+def to_api_error(error: Exception, context: dict[str, Any]) -> APIError:
+    """Return the error to report for an exception raised by a view; log unexpected ones.
+
+    With DEBUG, raise an unexpected one if a browser sent the request: Django shows its traceback.
+    """
+    return _from_expected(error) or _from_unexpected(error, context)
 
 
 def _from_expected(error: Exception) -> APIError | None:
@@ -92,10 +96,16 @@ def _from_expected(error: Exception) -> APIError | None:
             return None
 
 
-def _from_unexpected(error: Exception) -> APIError:
+def _from_unexpected(error: Exception, context: dict[str, Any]) -> APIError:
     if isinstance(error, UNAVAILABLE):
         log.warning("api.database_unavailable", reason=str(error))
         return _from_refusal(errors.Busy())
+    return _from_bug(error, context)
+
+
+def _from_bug(error: Exception, context: dict[str, Any]) -> APIError:
+    if settings.DEBUG and "request" in context and wants_page(context["request"]):
+        raise error
     if not isinstance(error, BatchFailed):  # its cause is raised, and logged, once
         log.error("api.crashed", exc_info=error)
     return _INTERNAL
@@ -112,7 +122,7 @@ def _from_refusal(refusal: errors.Refusal) -> APIError:
     return APIError(
         mapping.status,
         _snake_case(reported.__name__),
-        reported.sentence(),
+        reported.message,
         {_camel_case(name): getattr(refusal, name) for name in mapping.fields},
         mapping.headers | replay_headers(refusal),
     )

@@ -26,13 +26,13 @@ class NotReady(exceptions.APIException):
 
 
 class Health(serializers.Serializer[Any]):
-    """The response to GET /health."""
+    __doc__ = "The response to GET /health."
 
     status = serializers.CharField(help_text="Always `ok`")
 
 
 class Readiness(Health):
-    """The response to GET /ready."""
+    __doc__ = "The response to GET /ready."
 
     database = serializers.CharField(help_text="Always `ok`")
 

@@ -20,14 +20,14 @@ MORE = f"The number of errors that are not in `details`, which lists at most {MA
 
 
 class Error(serializers.Serializer[Any]):
-    """An error response."""
+    __doc__ = "An error response."
 
     error = serializers.CharField(help_text="A human-readable message")
     code = serializers.CharField(help_text="A machine-readable error code")
 
 
 class Fault(serializers.Serializer[Any]):
-    """One validation error."""
+    __doc__ = "One validation error."
 
     path = serializers.CharField(
         help_text="The field, for example `items.0.quantity`, the query parameter or the header; "
@@ -37,20 +37,20 @@ class Fault(serializers.Serializer[Any]):
 
 
 class Invalid(Error):
-    """A validation error response that lists all errors, at most 50."""
+    __doc__ = "A validation error response that lists all errors, at most 50."
 
     details = Fault(many=True)
     more = serializers.IntegerField(required=False, min_value=1, help_text=MORE)
 
 
 class VersionConflict(Error):
-    """The event does not have the version that the client expects."""
+    __doc__ = "The event does not have the version that the client expects."
 
     version = serializers.IntegerField(help_text="The current version of the event")
 
 
 class NotEnoughSeats(Error):
-    """Too few seats are available; this refusal is final."""
+    __doc__ = "Too few seats are available; this refusal is final."
 
     requested = serializers.IntegerField()
     availableSeats = serializers.IntegerField()

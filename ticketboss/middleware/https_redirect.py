@@ -1,5 +1,7 @@
 """Redirects from HTTP to HTTPS."""
 
+from typing import cast
+
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
@@ -14,8 +16,9 @@ class HttpsRedirectMiddleware(SecurityMiddleware):
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Redirect the request, or pass it on."""
-        response = self.process_request(request) or self.get_response(request)
-        assert isinstance(response, HttpResponseBase)
+        response = cast(
+            "HttpResponseBase", self.process_request(request) or self.get_response(request)
+        )
         if response.status_code == 301 and request.method not in {"GET", "HEAD"}:  # noqa: PLR2004
             response.status_code = 308
         return response

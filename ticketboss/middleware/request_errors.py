@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import structlog
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.views.debug import ExceptionReporter
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-from reservations.api.exceptions import exception_handler
+from reservations.api.exceptions import exception_handler, wants_page
 from reservations.api.v1.exceptions import exception_handler as v1_exception_handler
 from reservations.errors import Busy
 from ticketboss.metrics.requests import REQUESTS_SHED
@@ -32,7 +34,6 @@ _CODES = {
     414: "uri_too_long",
     417: "expectation_failed",
     431: "request_header_fields_too_large",
-    500: "internal_error",
     501: "not_implemented",
 }
 
@@ -55,6 +56,8 @@ class RequestErrorMiddleware:
         if error.status == status.HTTP_503_SERVICE_UNAVAILABLE:
             REQUESTS_SHED.inc()
             return error_response(request, Busy())
+        if error.status == status.HTTP_500_INTERNAL_SERVER_ERROR:
+            return _crash_response(request, error.__cause__ or error)
         cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
         log.warning("request.refused", status=error.status, reason=str(error), **cause)
         exception = APIException(_sentence(error))
@@ -69,7 +72,17 @@ def error_response(request: HttpRequest, exception: Exception) -> HttpResponseBa
     return (v1_exception_handler if v1 else exception_handler)(exception, {})
 
 
+def _crash_response(request: HttpRequest, cause: BaseException) -> HttpResponseBase:
+    """Log the traceback, and return 500: Django's debug page to a browser, if DEBUG is set."""
+    log.error("request.crashed", exc_info=cause)
+    if settings.DEBUG and wants_page(request):
+        # Without the request, whose route may be what cannot be found.
+        reporter = ExceptionReporter(None, type(cause), cause, cause.__traceback__)
+        return HttpResponse(reporter.get_traceback_html(), status=500)
+    exception = APIException("Internal server error")
+    exception.default_code = "internal_error"
+    return error_response(request, exception)
+
+
 def _sentence(error: RequestError) -> str:
-    if error.status == status.HTTP_500_INTERNAL_SERVER_ERROR:
-        return "Internal server error"  # The reason is for the log only.
     return f"{_TITLES[error.status]}: {error}" if error.status in _TITLES else str(error)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import psycopg
 from django.apps import apps
@@ -126,9 +126,7 @@ def close_connections() -> None:
 
 
 def _wrapper() -> DatabaseWrapper:
-    wrapper = connections[DEFAULT_DB_ALIAS]
-    assert isinstance(wrapper, DatabaseWrapper)
-    return wrapper
+    return cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS])
 
 
 def check_database_connection() -> None:

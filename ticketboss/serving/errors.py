@@ -1,5 +1,7 @@
 """Errors of requests that Django's views never see."""
 
+from typing import Self
+
 ERROR = "ticketboss.request_error"
 """The key under which the WSGI environ of a refused request has its ``RequestError``."""
 
@@ -15,6 +17,13 @@ class RequestError(Exception):
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
+
+    @classmethod
+    def from_crash(cls, cause: Exception) -> Self:
+        """Return the error of a request that failed for a reason that is not the client's."""
+        error = cls(500, repr(cause))
+        error.__cause__ = cause
+        return error
 
 
 class Disconnected(ConnectionError):

@@ -161,11 +161,11 @@ class Connection:
         except Disconnected:
             raise
         except Exception as error:
-            self._worker.log.exception("Error handling request %s", environ.get("PATH_INFO"))
             if sent or ERROR in environ:
+                self._worker.log.exception("Error handling request %s", environ.get("PATH_INFO"))
                 return False
-            environ[ERROR] = RequestError(500, repr(error))
-            return self._respond(environ, _UNKNOWN_FRAMING, body)
+            crashed = environ | {ERROR: RequestError.from_crash(error)}
+            return self._respond(crashed, _UNKNOWN_FRAMING, body)
         finally:
             if hasattr(parts, "close"):
                 parts.close()

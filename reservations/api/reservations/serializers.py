@@ -16,7 +16,7 @@ MIN_HOLD_SECONDS, MAX_HOLD_SECONDS = 5, 3600
 
 
 class ReservationRequest(serializers.Serializer[dict[str, Any]]):
-    """The body of POST /reservations."""
+    __doc__ = "The body of POST /reservations."
 
     default_error_messages = {"null": JSONObjectParser.error_messages["not_an_object"]}
 
@@ -49,7 +49,7 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
 
 
 class ReservedSerializer(serializers.Serializer[Reserved]):
-    """The response to POST /reservations."""
+    __doc__ = "The response to POST /reservations."
 
     reservationId = serializers.UUIDField(source="id")
     seats = serializers.IntegerField()
@@ -70,7 +70,7 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
 
 
 class ReservationSerializer(serializers.Serializer[Reservation | Confirmed]):
-    """A reservation."""
+    __doc__ = "A reservation."
 
     reservationId = serializers.UUIDField(source="id")
     eventId = serializers.CharField(source="event_slug")
@@ -88,7 +88,7 @@ class ReservationSerializer(serializers.Serializer[Reservation | Confirmed]):
 
 @extend_schema_serializer(many=False)
 class SummarySerializer(serializers.ModelSerializer[Event]):
-    """The seat counts and the version of an event."""
+    __doc__ = "The seat counts and the version of an event."
 
     eventId = serializers.CharField(source="slug")
     totalSeats = serializers.IntegerField(source="total_seats")

@@ -11,9 +11,9 @@ _NAMES = {"invalid": "ValidationError"}
 """Error names by code, where the name is not the code in PascalCase."""
 
 
-def exception_handler(error: Exception, _context: dict[str, Any]) -> JSONResponse:
+def exception_handler(error: Exception, context: dict[str, Any]) -> JSONResponse:
     """Return the response for an exception raised by a view."""
-    api_error = to_api_error(error)
+    api_error = to_api_error(error, context)
     name = _NAMES.get(api_error.code) or api_error.code.title().replace("_", "")
     body = {"error": name, "message": api_error.sentence, **api_error.details, **_details(error)}
     return JSONResponse(body, status=api_error.status, headers=api_error.headers)

@@ -39,21 +39,23 @@ from reservations.models import DEFAULT_EVENT
 
 
 class V1Error(serializers.Serializer[Any]):
-    """An error response."""
+    __doc__ = "An error response."
 
     error = serializers.CharField(help_text="A machine-readable error name")
     message = serializers.CharField(help_text="A human-readable message")
 
 
 class V1Invalid(V1Error):
-    """A validation error response: all errors of the body, query string or header, at most 50."""
+    __doc__ = (
+        "A validation error response: all errors of the body, query string or header, at most 50."
+    )
 
     details = openapi.Fault(many=True)
     more = serializers.IntegerField(required=False, min_value=1, help_text=openapi.MORE)
 
 
 class UnknownEvent(V1Error):
-    """The event does not exist."""
+    __doc__ = "The event does not exist."
 
     eventId = serializers.CharField(
         help_text="For a booking, the first unknown event in the order of its items"
@@ -61,7 +63,7 @@ class UnknownEvent(V1Error):
 
 
 class ShortItem(serializers.Serializer[Any]):
-    """An item with too few available seats."""
+    __doc__ = "An item with too few available seats."
 
     eventId = serializers.CharField()
     requested = serializers.IntegerField()
@@ -69,7 +71,7 @@ class ShortItem(serializers.Serializer[Any]):
 
 
 class InsufficientSeats(V1Error):
-    """Too few seats are available for ``items``; the first is repeated at the top level.
+    __doc__ = """Too few seats are available for ``items``; the first is repeated at the top level.
 
     This refusal is final.
     """

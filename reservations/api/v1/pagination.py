@@ -22,7 +22,7 @@ class PageQuery(serializers.Serializer[Any]):
 
 
 class Pagination(serializers.Serializer[Any]):
-    """The position of a page in the list."""
+    __doc__ = "The position of a page in the list."
 
     page = serializers.IntegerField()
     limit = serializers.IntegerField()

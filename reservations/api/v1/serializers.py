@@ -24,7 +24,7 @@ _MAX_VERSION = 2**63 - 1  # The maximum of PostgreSQL's bigint.
 
 @extend_schema_serializer(component_name="BookingItemRequest")
 class ItemRequest(serializers.Serializer[Any]):
-    """Tickets for one event."""
+    __doc__ = "Tickets for one event."
 
     default_error_messages = {
         "null": "item must be an object",
@@ -46,7 +46,7 @@ class ItemRequest(serializers.Serializer[Any]):
 
 
 class BookingRequest(serializers.Serializer[dict[str, Any]]):
-    """The body of POST /api/v1/bookings."""
+    __doc__ = "The body of POST /api/v1/bookings."
 
     default_error_messages = {"null": JSONObjectParser.error_messages["not_an_object"]}
 
@@ -80,7 +80,7 @@ class ChangesQuery(serializers.Serializer[Any]):
 
 @extend_schema_serializer(component_name="Event")
 class EventSerializer(serializers.ModelSerializer[Event]):
-    """An event with its seat counts and version."""
+    __doc__ = "An event with its seat counts and version."
 
     id = serializers.CharField(source="slug")
     date = serializers.DateTimeField(source="starts_at", allow_null=True)
@@ -95,7 +95,7 @@ class EventSerializer(serializers.ModelSerializer[Event]):
 
 @extend_schema_serializer(component_name="Change")
 class ChangeSerializer(serializers.ModelSerializer[Change]):
-    """One change of an event."""
+    __doc__ = "One change of an event."
 
     version = serializers.IntegerField()
     seats = serializers.IntegerField(help_text="Signed change of `availableSeats`")
@@ -112,7 +112,7 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
 
 @extend_schema_serializer(component_name="BookingItem")
 class ItemSerializer(serializers.Serializer[Reservation | BookedItem]):
-    """Tickets for one event."""
+    __doc__ = "Tickets for one event."
 
     eventId = serializers.CharField(source="event_slug")
     eventName = serializers.CharField(source="event_name")
@@ -121,7 +121,7 @@ class ItemSerializer(serializers.Serializer[Reservation | BookedItem]):
 
 @extend_schema_serializer(component_name="Booking")
 class BookingSerializer(serializers.Serializer[Booking | BookingOutcome]):
-    """A booking."""
+    __doc__ = "A booking."
 
     id = serializers.UUIDField()
     customerEmail = serializers.CharField(source="customer_email")

@@ -36,7 +36,7 @@ class SpanSerializer(serializers.Serializer[Any]):
 def errors_of(data: object) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as refused:
         validate(SpanSerializer, data)
-    details = to_api_error(refused.value).details["details"]
+    details = to_api_error(refused.value, {}).details["details"]
     return [(each["path"], each["message"]) for each in details]
 
 

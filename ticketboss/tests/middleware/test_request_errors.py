@@ -119,14 +119,3 @@ def test_request_that_django_cannot_read_is_answered() -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/health", "wsgi.url_scheme": "http"}
     status, _, body = call(environ | {"CONTENT_TYPE": "text/plain; a*=x-unknown'en'%ff"})
     assert (status, body["error"]) == (400, "Bad request: the headers cannot be read")
-
-
-def test_error_outside_the_views_is_not_blamed_on_the_client(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def broken(*_: object) -> None:
-        raise ImportError("a module of the URLconf")
-
-    monkeypatch.setattr(wsgi, "django", broken)
-    with pytest.raises(ImportError):
-        call({"REQUEST_METHOD": "GET", "PATH_INFO": "/health", "wsgi.url_scheme": "http"})
