@@ -51,7 +51,7 @@ lint: $(VENV)/.development  ## run all checks other than tests
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn | diff docs/openapi.yaml -
 	DJANGO_DEBUG=0 ALLOWED_HOSTS=tickets.example \
-		SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz \
+		SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 		$(BIN)/python manage.py check --deploy --fail-level WARNING
 
 format: $(VENV)/.development  ## format the code, and fix what ruff can fix

@@ -10,8 +10,8 @@ class TicketBossConfig(AppConfig):
     name = "ticketboss"
 
     def ready(self) -> None:
-        """Start collecting pool metrics if /metrics is enabled."""
-        if settings.METRICS_ALLOWED_IPS:
+        """Start collecting pool metrics if they are exported."""
+        if settings.METRICS_BIND:
             from ticketboss.metrics.pool import track_pool  # noqa: PLC0415 (registers metrics)
 
             track_pool()

@@ -4,4 +4,4 @@ ADMIN = "/admin/"
 STATIC = "/static/"
 API_V1 = "/api/v1/"
 HEALTH = frozenset({"/health", "/health/"})
-PROBES = HEALTH | {"/ready", "/ready/", "/metrics", "/metrics/"}
+PROBES = HEALTH | {"/ready", "/ready/"}

@@ -5,17 +5,17 @@
 
 import os
 from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NoReturn
 
 import django_stubs_ext
-from environs import EnvError, EnvValidationError, FileAwareEnv
-from marshmallow.validate import Length, OneOf, Range
+from environs import EnvError, EnvValidationError
+from marshmallow.validate import ContainsOnly, OneOf, Range
 from psycopg import IsolationLevel
 
 from ticketboss.admin.theme import UNFOLD  # noqa: F401 (read by Unfold)
-from ticketboss.conf import validators
+from ticketboss.conf import hosts, risks, validators
+from ticketboss.conf.env import Env
 from ticketboss.conf.logging import logging_config
 from ticketboss.paths import PROBES
 
@@ -31,7 +31,7 @@ def _fail(reason: object) -> NoReturn:
 
 
 # NAME_FILE is the path of a file that contains the value of NAME, for mounted secrets.
-env = FileAwareEnv(strip_whitespace=True)
+env = Env(strip_whitespace=True)
 
 _RENAMED = {
     "MAX_REQUESTS": "MAX_CONCURRENT_REQUESTS",
@@ -39,39 +39,54 @@ _RENAMED = {
     "MAX_BATCH": "GROUP_COMMIT_MAX_BATCH",
     "MAX_QUEUE": "GROUP_COMMIT_MAX_QUEUE",
 }
-_REPLACED = {
-    "QUEUE_TIMEOUT": "REQUEST_TIMEOUT",
-    "GROUP_COMMIT_QUEUE_TIMEOUT": "REQUEST_TIMEOUT",
-    "DATABASE_POOL_TIMEOUT": "REQUEST_TIMEOUT",
-    "LOCK_TIMEOUT": "REQUEST_TIMEOUT",
-    "STATEMENT_TIMEOUT": "REQUEST_TIMEOUT",
-}
+_REMOVED = {
+    "METRICS_ALLOWED_IPS": "set METRICS_BIND to an address that only Prometheus can reach",
+} | dict.fromkeys(
+    [
+        "QUEUE_TIMEOUT",
+        "GROUP_COMMIT_QUEUE_TIMEOUT",
+        "DATABASE_POOL_TIMEOUT",
+        "LOCK_TIMEOUT",
+        "STATEMENT_TIMEOUT",
+    ],
+    "remove it, and set REQUEST_TIMEOUT if its default does not fit",
+)
 
 try:
     env.read_env(BASE_DIR / ".env", recurse=False)
+except (ValueError, OSError) as error:
+    _fail(f"the file .env cannot be read: {error}")
+
+try:
     for _old, _new in _RENAMED.items():
-        if _old in os.environ or f"{_old}_FILE" in os.environ:
+        if env.text(_old):
             _fail(f"{_old} is now called {_new}: rename it")
-    for _old, _new in _REPLACED.items():
-        if _old in os.environ or f"{_old}_FILE" in os.environ:
-            _fail(f"{_old} no longer exists: remove it, and set {_new} if its default does not fit")
+    for _old, _instead in _REMOVED.items():
+        if env.text(_old):
+            _fail(f"{_old} no longer exists: {_instead}")
 
     DEBUG = env.bool("DJANGO_DEBUG", True)
     SECRET_KEY = env.str("SECRET_KEY", "") or ("only-for-development" if DEBUG else "")
-    ALLOWED_HOSTS: list[str] = env.list(
-        "ALLOWED_HOSTS", [], subcast=str.strip, validate=validators.validate_hosts
+    ALLOWED_HOSTS = [
+        hosts.normalise_allowed_host(each)
+        for each in env.list(
+            "ALLOWED_HOSTS", [], subcast=str.strip, validate=validators.validate_hosts
+        )
+    ]
+    ALLOW_INSECURE: list[str] = env.list(
+        "ALLOW_INSECURE", [], subcast=str.strip, validate=ContainsOnly(list(risks.RISKS))
     )
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
-    HOST = env.str("HOST", "127.0.0.1", validate=Length(min=1))
+    HOST = env.str("HOST", "127.0.0.1")
     PORT = env.int("PORT", 8000, validate=Range(1, 65535))
     WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2, validate=Range(1, 256))
     WORKER_CLASS = env.str("WORKER_CLASS", "ticketboss", validate=OneOf(["ticketboss", "gevent"]))
     WORKER_CONNECTIONS = env.int("WORKER_CONNECTIONS", 1000, validate=Range(1, 100_000))
     MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 900, validate=Range(1, 100_000))
     TICKETBOSS_HOME = Path(
-        env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=Length(min=1))
+        env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=validators.validate_path)
     ).absolute()
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}
@@ -84,36 +99,34 @@ try:
     FORWARDED_ALLOW_IPS = env.str(
         "FORWARDED_ALLOW_IPS", "127.0.0.1,::1", validate=validators.validate_proxies
     )
-    SECURE_PROXY_SSL_HEADER: tuple[str, ...] | None = (
-        tuple(
-            env.list(
-                "SECURE_PROXY_SSL_HEADER",
-                [],
-                subcast=str.strip,
-                validate=validators.validate_header,
-            )
-        )
-        or None
+    # Not Django's setting of this name, for which the proxy's address would make no difference.
+    _scheme_header, _https = env.list(
+        "SECURE_PROXY_SSL_HEADER",
+        ["HTTP_X_FORWARDED_PROTO", "https"],
+        subcast=str.strip,
+        validate=validators.validate_header,
     )
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", not DEBUG)
     SECURE_HSTS_SECONDS = env.int(
         "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, validate=Range(0)
     )
     SECURE_COOKIES = env.bool("SECURE_COOKIES", not DEBUG)
-    CSRF_TRUSTED_ORIGINS: list[str] = env.list(
-        "CSRF_TRUSTED_ORIGINS", [], subcast=str.strip, validate=validators.validate_origins
-    )
-    CORS_ALLOWED_ORIGINS: list[str] = env.list(
-        "CORS_ALLOWED_ORIGINS", [], subcast=str.strip, validate=validators.validate_origins
-    )
-    METRICS_ALLOWED_IPS = list(
-        map(
-            ip_network,
-            env.list(
-                "METRICS_ALLOWED_IPS", [], subcast=str.strip, validate=validators.validate_networks
-            ),
+    CSRF_TRUSTED_ORIGINS = [
+        hosts.normalise_trusted_origin(each)
+        for each in env.list(
+            "CSRF_TRUSTED_ORIGINS",
+            [],
+            subcast=str.strip,
+            validate=validators.validate_trusted_origins,
         )
-    )
+    ]
+    CORS_ALLOWED_ORIGINS = [
+        hosts.normalise_origin(each)
+        for each in env.list(
+            "CORS_ALLOWED_ORIGINS", [], subcast=str.strip, validate=validators.validate_origins
+        )
+    ]
+    METRICS_BIND = env.str("METRICS_BIND", "", validate=validators.validate_bind)
     _mail_default = "console:" if DEBUG else "dummy:"
     env.str("EMAIL_URL", _mail_default, validate=validators.validate_mail_url)
     _mail: Any = env.dj_email_url("EMAIL_URL", _mail_default)
@@ -133,8 +146,22 @@ if not DEBUG:
         _fail("SECRET_KEY must be set when DJANGO_DEBUG=0: a long random string")
     if not ALLOWED_HOSTS:
         _fail("ALLOWED_HOSTS must be set when DJANGO_DEBUG=0: a comma-separated list of host names")
+for _risk in risks.find_risks(
+    debug=DEBUG, secret_key=SECRET_KEY, allowed_hosts=ALLOWED_HOSTS, host=HOST, mail=_mail
+):
+    if _risk not in ALLOW_INSECURE:
+        _fail(f"{risks.RISKS[_risk]} (ALLOW_INSECURE={_risk} insists)")
 if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
     _fail("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
+
+if _database and risks.leaves_encryption_open(_database, os.environ):
+    _fail(
+        "DATABASE_URL names a server on another machine, so it must end with ?sslmode=verify-full "
+        "or ?sslmode=require (?sslmode=disable insists on an unencrypted connection)"
+    )
+METRICS_HOST, _, METRICS_PORT = METRICS_BIND.rpartition(":")
+if str(PORT) == METRICS_PORT:
+    _fail("METRICS_BIND must have another port than PORT")
 
 ADDRESS = f"[{HOST}]:{PORT}" if ":" in HOST else f"{HOST}:{PORT}"
 
@@ -361,7 +388,9 @@ SESSION_COOKIE_NAME = f"{_cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_cookie_prefix}csrftoken"
 # Seconds without a request; ticketboss.accounts.sessions also limits the age of a session.
 SESSION_COOKIE_AGE = 30 * 60
-# Load balancers and Prometheus request these over plain HTTP.
+# gunicorn's names. Only proxies in FORWARDED_ALLOW_IPS are trusted.
+SCHEME_HEADERS = {_scheme_header.removeprefix("HTTP_").replace("_", "-").upper(): _https}
+# Load balancers request these over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [f"^{path.removeprefix('/')}$" for path in PROBES]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -379,7 +408,7 @@ CONTENT_SECURITY_POLICY = {
 if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
     MIDDLEWARE.insert(1, "ticketboss.middleware.cors.RouteCorsMiddleware")
-    CORS_URLS_REGEX = r"^/(?!admin(/|$)|metrics)"
+    CORS_URLS_REGEX = r"^/(?!admin(/|$))"
     CORS_ALLOW_HEADERS = [
         "accept",
         "content-type",

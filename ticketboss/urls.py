@@ -7,13 +7,11 @@ from django.views.generic import RedirectView
 
 from reservations.api import exceptions
 from reservations.api import urls as api
-from ticketboss.metrics.views import metrics
 
 urlpatterns = [
     *api.urlpatterns,
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    re_path(r"^metrics/?\Z", metrics),
     # A catch-all, because with DEBUG Django would show its technical 404 page.
     re_path("", csrf_exempt(exceptions.not_found)),
 ]

@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from gunicorn.http.errors import NoMoreData, ParseException
 
 from ticketboss.paths import ADMIN
+from ticketboss.serving.client_address import TrustedProxies
 from ticketboss.serving.errors import ERROR, Disconnected, RequestError
 from ticketboss.serving.http_parser import Environ
 
@@ -24,6 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 django.setup(set_prefix=False)
 
 from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
+from ticketboss.metrics import exporter  # noqa: E402
 
 # Bodies of the admin's size that are read at the same time; each takes that much memory.
 _large_bodies = Semaphore(8)
@@ -39,7 +41,6 @@ _KEPT_WHEN_REFUSED = (
     "wsgi.url_scheme",
     "HTTP_ACCEPT",
     "HTTP_ORIGIN",
-    "HTTP_X_FORWARDED_FOR",
     "HTTP_X_REQUEST_ID",
 )
 
@@ -59,9 +60,19 @@ class _Handler(WSGIHandler):
 
 
 _handler = _Handler()
+_proxies = TrustedProxies(settings.FORWARDED_ALLOW_IPS.split(","))
 
 
 def application(environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
+    """Answer a request with the metrics if it is Prometheus's, otherwise with Django."""
+    if _is_for_metrics(environ):
+        return exporter.application(environ, start_response)
+    if forwarded_for := environ.get("HTTP_X_FORWARDED_FOR"):
+        environ["REMOTE_ADDR"] = _proxies.find_client(environ["REMOTE_ADDR"], forwarded_for)
+    return _answer(environ, start_response)
+
+
+def _answer(environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:
     """Read the body of a request and let Django answer it.
 
     A request that cannot be read, or whose body is too long, reaches Django with the error instead.
@@ -82,9 +93,21 @@ def application(environ: Environ, start_response: "StartResponse") -> Iterable[b
         return _handler(_refused(environ, RequestError.from_crash(error)), start_response)
 
 
+def _is_for_metrics(environ: Environ) -> bool:
+    """Return whether the request came to METRICS_BIND, and can be answered there.
+
+    The port that gunicorn's own worker reports for a Unix socket is from the Host header.
+    """
+    return bool(
+        settings.METRICS_PORT
+        and environ["SERVER_PORT"] == settings.METRICS_PORT
+        and environ.get("REMOTE_ADDR")
+        and ERROR not in environ
+    )
+
+
 def _refused(environ: Environ, error: RequestError) -> Environ:
-    keys = (*_KEPT_WHEN_REFUSED, *(settings.SECURE_PROXY_SSL_HEADER or ())[:1])
-    kept = {key: environ[key] for key in keys if key in environ}
+    kept = {key: environ[key] for key in _KEPT_WHEN_REFUSED if key in environ}
     unknown = {"REQUEST_METHOD": "unknown", "PATH_INFO": ""}
     return unknown | kept | {"wsgi.input": BytesIO(), ERROR: error}
 

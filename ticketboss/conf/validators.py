@@ -1,25 +1,73 @@
 """Validators for settings; each raises marshmallow's ``ValidationError`` for environs to report."""
 
 import re
+from collections.abc import Callable
 from email.utils import parseaddr
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 from marshmallow import ValidationError
 
+from ticketboss.conf import hosts
+
+_MAX_PORT = 65_535
+
 
 def validate_hosts(values: list[str]) -> None:
     """Accept host names, names with a leading dot, IP addresses and ``*``."""
-    if not all(re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[\da-fA-F:.]+\]", each) for each in values):
-        raise ValidationError("Must be host names like tickets.example, without https:// or a port")
+    if not _are_all(hosts.normalise_allowed_host, values):
+        raise ValidationError(
+            "Must be host names like tickets.example, without https:// or a port, "
+            "or addresses like 192.0.2.1 and [2001:db8::1]"
+        )
 
 
 def validate_origins(values: list[str]) -> None:
     """Accept origins: a scheme and a host with an optional port, without a path."""
-    if not all(re.fullmatch(r"https?://[^/\s]+", value) for value in values):
-        raise ValidationError("Must be origins like https://shop.example, without a path")
+    if not _are_all(hosts.normalise_origin, values):
+        raise ValidationError(
+            "Must be origins like https://shop.example, without a path, * or user name"
+        )
+
+
+def validate_trusted_origins(values: list[str]) -> None:
+    """Accept origins, and origins of all subdomains."""
+    if not _are_all(hosts.normalise_trusted_origin, values):
+        raise ValidationError(
+            "Must be origins like https://shop.example or https://*.shop.example, without a path"
+        )
+
+
+def _are_all(normalise: Callable[[str], str], values: list[str]) -> bool:
+    try:
+        for each in values:
+            normalise(each)
+    except ValueError:
+        return False
+    return True
+
+
+def validate_path(value: str) -> None:
+    """Accept a path that PostgreSQL's configuration and lock files can contain."""
+    if not value.isprintable():
+        raise ValidationError("Must not contain line breaks, control characters or invalid UTF-8")
+
+
+def validate_bind(value: str) -> None:
+    """Accept an IP address and a port."""
+    found = re.fullmatch(r"(?:\[([^\]]+)\]|([\d.]+)):([1-9]\d{0,4})", value)
+    if not found or int(found[3]) > _MAX_PORT or not _is_address(found[1] or found[2]):
+        raise ValidationError("Must be an IP address and a port like 127.0.0.1:9100 or [::1]:9100")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def validate_networks(values: list[str]) -> None:
@@ -37,8 +85,8 @@ def validate_proxies(text: str) -> None:
 
 
 def validate_header(values: list[str]) -> None:
-    """Accept an empty list, or the WSGI name of a header and its value."""
-    if values and not re.fullmatch(r"HTTP_\w+,[^,]+", ",".join(values)):
+    """Accept the WSGI name of a header and its value."""
+    if not re.fullmatch(r"HTTP_[A-Z0-9_]+,[^,]+", ",".join(values)):
         raise ValidationError(
             "Must be a header name and its value, for example HTTP_X_FORWARDED_PROTO,https"
         )

@@ -207,8 +207,9 @@ class Cluster:
 
     def _configuration(self) -> str:
         # Double quotes allow any character in the path. A double quote is doubled for the list of
-        # directories, a single quote for the configuration file.
-        folder = str(self.install.socket_folder).replace('"', '""').replace("'", "''")
+        # directories, a single quote and a backslash for the configuration file.
+        folder = str(self.install.socket_folder).replace('"', '""')
+        folder = folder.replace("'", "''").replace("\\", "\\\\")
         return (
             "# Written by ticketboss.embedded_postgres at every start.\n"
             "listen_addresses = ''\n"

@@ -46,7 +46,6 @@ class RequestLogMiddleware:
                 status=response.status_code,
                 milliseconds=round(seconds * 1000, 1),
                 client=request.META.get("REMOTE_ADDR"),
-                **_forwarded(request),
             )
         finally:
             request_id.reset(token)
@@ -59,9 +58,3 @@ class RequestLogMiddleware:
 @cache
 def _histogram(method: str, status: int) -> Histogram:
     return REQUEST_SECONDS.labels(method, status)
-
-
-def _forwarded(request: HttpRequest) -> dict[str, str]:
-    """Return ``X-Forwarded-For`` as a log field, cut to 200 characters, if the request has it."""
-    sent = request.META.get("HTTP_X_FORWARDED_FOR")
-    return {"forwarded_for": sent[:200]} if sent else {}

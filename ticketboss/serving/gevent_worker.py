@@ -5,8 +5,7 @@ that does not wait for idle connections. See docs/decisions/0013-http-server.md.
 """
 
 from collections.abc import Iterable
-from functools import lru_cache, partial
-from ipaddress import ip_address
+from functools import partial
 from math import inf
 from operator import attrgetter
 from time import monotonic
@@ -19,6 +18,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
 from ticketboss.paths import HEALTH
+from ticketboss.serving.client_address import TrustedProxies
 from ticketboss.serving.errors import RequestError
 from ticketboss.serving.http_connection import Connection, Wait
 from ticketboss.serving.http_parser import Environ
@@ -56,7 +56,7 @@ class GeventWorker(ggevent.GeventWorker):
             f"HTTP_{name.replace('-', '_')}": value
             for name, value in self.cfg.secure_scheme_headers.items()
         }
-        self._is_trusted_proxy = lru_cache(maxsize=1024)(self._in_forwarded_allow_ips)
+        self._proxies = TrustedProxies(self.cfg.forwarded_allow_ips)
 
     @staticmethod
     def check_config(cfg: Any, _log: Any) -> None:
@@ -141,7 +141,7 @@ class GeventWorker(ggevent.GeventWorker):
     def _serve(self, environ: Environ, client: Any, address: Any) -> None:
         host, port = address[:2] if address else ("", "")
         environ = environ | {"REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
-        headers = self._secure_headers if self._is_trusted_proxy(host) else {}
+        headers = self._secure_headers if self._proxies.trusts(host) else {}
         for_probes = not self._make_room()
         connection = Connection(self, client, environ, headers, for_probes=for_probes)
         self._connections.add(connection)
@@ -150,12 +150,6 @@ class GeventWorker(ggevent.GeventWorker):
             connection.serve()
         finally:
             self._connections.discard(connection)
-
-    def _in_forwarded_allow_ips(self, host: str) -> bool:
-        if not host or "*" in self.cfg.forwarded_allow_ips:  # "": a Unix socket
-            return True
-        address = ip_address(host)
-        return any(address in network for network in self.cfg.forwarded_allow_networks())
 
     def _make_room(self) -> bool:
         """Drop the connection that has waited longest for its client if all are taken.

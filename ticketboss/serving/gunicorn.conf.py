@@ -24,7 +24,7 @@ from django.conf import settings
 from gunicorn.glogging import Logger
 
 wsgi_app = "ticketboss.wsgi:application"
-bind = settings.ADDRESS
+bind = [each for each in (settings.ADDRESS, settings.METRICS_BIND) if each]
 workers = settings.WEB_CONCURRENCY
 worker_class = (
     "ticketboss.serving.gevent_worker.GeventWorker"
@@ -40,8 +40,9 @@ with suppress(ValueError, OSError):  # macOS refuses an unlimited number.
 _max_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 if _max_files != resource.RLIM_INFINITY:
     worker_connections = min(worker_connections, max(1, _max_files - _OTHER_FILES))
-# The proxies whose X-Forwarded-Proto is trusted.
+# The proxies that may report the scheme, and the only header in which they do.
 forwarded_allow_ips = settings.FORWARDED_ALLOW_IPS
+secure_scheme_headers = settings.SCHEME_HEADERS
 keepalive = 5  # used only with WORKER_CLASS=gevent
 # Seconds until a process is killed; requests in flight have one second less to finish. With the
 # time to stop the database, shutdown stays under 10 seconds.
@@ -65,10 +66,10 @@ class _Logger(Logger):
 logger_class = _Logger
 
 
-# The workers write their metrics to this folder; the one that serves /metrics adds them up. A new
+# The workers write their metrics to this folder; the one that is asked adds them up. A new
 # master started by SIGUSR2 inherits this environment but needs a folder of its own.
 _owner = str(os.getpid())
-if settings.METRICS_ALLOWED_IPS and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
+if settings.METRICS_BIND and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
     os.environ["TICKETBOSS_METRICS_OWNER"] = _owner
 
@@ -130,7 +131,7 @@ def worker_exit(server, worker):
 
 def child_exit(server, worker):
     """Remove the gauges of a worker that has exited; its counters stay."""
-    if settings.METRICS_ALLOWED_IPS:
+    if settings.METRICS_BIND:
         from prometheus_client.multiprocess import mark_process_dead
 
         mark_process_dead(worker.pid)
@@ -138,5 +139,5 @@ def child_exit(server, worker):
 
 def on_exit(server):
     """Remove the folder of the metrics."""
-    if settings.METRICS_ALLOWED_IPS:
+    if settings.METRICS_BIND:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

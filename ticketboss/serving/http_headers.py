@@ -7,10 +7,6 @@ from ticketboss.serving.errors import RequestError
 
 # A second value would make the request ambiguous. llhttp itself refuses a second Content-Length.
 _SINGLETONS = frozenset({"HTTP_HOST", "CONTENT_TYPE"})
-# Headers by which proxies report the scheme. They may be repeated, but must agree.
-_SCHEMES = frozenset(
-    {"HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL"}
-)
 
 
 class HeaderReader:
@@ -36,10 +32,8 @@ class HeaderReader:
         text = value.decode("latin-1").rstrip(" \t")
         if key not in self.environ:
             self.environ[key] = text
-        elif key in _SINGLETONS or (key in _SCHEMES and self.environ[key] != text):
+        elif key in _SINGLETONS:
             self._repeated = name.decode()
-        elif key in _SCHEMES:
-            return
         else:
             self.environ[key] += f",{text}"
 

@@ -137,16 +137,17 @@ def forwarded_scheme(environ: Environ, headers: Mapping[str, str]) -> str:
     """Return the scheme that a trusted proxy's headers report, or "" if there are none.
 
     Args:
-        environ: the request.
+        environ: the request. A header that was sent several times has several values.
         headers: keys of the environ, and the value of each that means https.
 
     Raises:
-        RequestError: two headers disagree.
+        RequestError: two values disagree.
     """
     schemes = {
-        "https" if environ[key] == secure else "http"
+        "https" if value.strip() == secure else "http"
         for key, secure in headers.items()
         if key in environ
+        for value in environ[key].split(",")
     }
     if len(schemes) > 1:
         raise RequestError(400, "headers disagree about the scheme")

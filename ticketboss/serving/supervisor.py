@@ -31,8 +31,8 @@ _KILL_SECONDS = 9
 
 
 @contextmanager
-def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Bind and yield a socket on ``host:port``.
+def listening_socket(host: str, port: int, names: str) -> Iterator[socket.socket]:
+    """Bind and yield a socket on ``host:port``, which the settings ``names`` define.
 
     Bind before any other startup step, so that a second start fails without side effects.
 
@@ -46,14 +46,14 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
         reason = str(error.strerror).partition(" (")[0]
         raise CommandError(
             f"cannot listen on {host}:{port}: {reason}. "
-            "Stop the process that uses it, or set another HOST or PORT."
+            f"Stop the process that uses it, or set another {names}."
         ) from error
     with listener:
         yield listener
 
 
 class Supervisor:
-    """Serves on one socket until one of ``STOP_SIGNALS``, then lets requests in flight finish.
+    """Serves until one of ``STOP_SIGNALS``, then lets requests in flight finish.
 
     Create it before anything that needs cleaning up: until ``run`` starts gunicorn, they
     raise SystemExit instead of killing the process.
@@ -65,22 +65,23 @@ class Supervisor:
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
 
-    def run(self, listener: socket.socket, *, reload: bool, worker: bool) -> int:
-        """Serve on ``listener`` until a stop signal, and return gunicorn's exit code.
+    def run(self, listeners: Sequence[socket.socket], *, reload: bool, worker: bool) -> int:
+        """Serve on ``listeners`` until a stop signal, and return gunicorn's exit code.
 
         Args:
-            listener: a listening socket; closed in this process once gunicorn has inherited it.
+            listeners: listening sockets; closed in this process once gunicorn has inherited them.
             reload: restart gunicorn's workers when the code changes.
             worker: run the job worker as well.
         """
-        descriptor = listener.fileno()
+        descriptors = [each.fileno() for each in listeners]
         self._gunicorn = _start(
             *("-m", "gunicorn", "--config", str(_CONFIG)),
-            *("--bind", f"fd://{descriptor}"),
+            *(f"--bind=fd://{descriptor}" for descriptor in descriptors),
             *(["--reload"] if reload else []),
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
         )
-        listener.close()
+        for each in listeners:
+            each.close()
         code = self._serve(self._gunicorn, worker=worker)
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # Do not interrupt the cleanup.

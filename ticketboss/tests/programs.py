@@ -143,12 +143,6 @@ class ServerProcess:
         finally:
             connection.close()
 
-    def text(self, path: str) -> str:
-        """Return the body of a GET request as text."""
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as response:
-            body: bytes = response.read()
-        return body.decode()
-
     def reserve(self, seats: int = 1) -> Response:
         """Reserve seats of the default event."""
         return self.request("POST", "/reservations", {"partnerId": "abc-corp", "seats": seats})
@@ -168,6 +162,13 @@ class ServerProcess:
         """Send a signal, wait for the process to exit and return its exit code."""
         os.kill(self.process.pid, number)
         return self.process.wait(timeout=30)
+
+
+def metrics(address: str) -> str:
+    """Return the metrics of the server whose METRICS_BIND is ``address``."""
+    with urlopen(f"http://{address}/metrics", timeout=30) as response:
+        body: bytes = response.read()
+    return body.decode()
 
 
 @contextmanager

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
-from ticketboss.tests.programs import ServerProcess
+from reservations.tests.waiting import wait_until
+from ticketboss.tests.programs import ServerProcess, free_port, metrics
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 SHOP = "https://shop.example"
+METRICS = f"127.0.0.1:{free_port()}"
+# What the client sent, its own address, and a proxy on the same machine.
+CHAIN = "198.51.100.1, 192.0.2.7, 127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,7 @@ def server(shared_home: Path) -> Iterator[ServerProcess]:
         ALLOWED_HOSTS="tickets.example",
         CORS_ALLOWED_ORIGINS=SHOP,
         SECURE_PROXY_SSL_HEADER="HTTP_X_SCHEME,https",
+        METRICS_BIND=METRICS,
     ) as server:
         yield server
 
@@ -57,9 +62,19 @@ def test_other_methods_over_http_redirect_with_308(server: ServerProcess) -> Non
         assert response.headers["Location"] == f"https://tickets.example{path}"
 
 
-@pytest.mark.parametrize("header", ["X_Forwarded_Proto", "X_Scheme"])
-def test_headers_of_a_trusted_proxy_are_used(server: ServerProcess, header: str) -> None:
-    response = send(server, "GET", "/reservations", Host="tickets.example", **{header: "https"})
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("Proto", "https"), ("Protocol", "ssl"), ("Protocol", "https"), ("Ssl", "on")],
+)
+def test_only_one_header_reports_the_scheme(server: ServerProcess, header: str, value: str) -> None:
+    forwarded = {f"X_Forwarded_{header}": value}
+    response = send(server, "GET", "/reservations", Host="tickets.example", **forwarded)
+    assert response.status == 301
+    assert send(server, "GET", "/reservations", **HTTPS, **forwarded).status == 200
+
+
+def test_scheme_header_of_a_trusted_proxy_is_used(server: ServerProcess) -> None:
+    response = send(server, "GET", "/reservations", **HTTPS)
     assert response.status == 200
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
 
@@ -78,9 +93,10 @@ def test_unknown_host_is_rejected(server: ServerProcess) -> None:
     assert send(server, "GET", "/reservations", Host="evil.example", X_Scheme="https").status == 400
 
 
-def test_metrics_accept_any_host(server: ServerProcess) -> None:
-    # 404 and not 400: /metrics is disabled on this server, but the host is accepted.
-    assert send(server, "GET", "/metrics", Host="10.0.0.7").status == 404
+def test_metrics_are_not_on_the_public_port(server: ServerProcess) -> None:
+    assert send(server, "GET", "/metrics", Host="10.0.0.7").status == 400
+    assert send(server, "GET", "/metrics", **HTTPS).status == 404
+    assert "ticketboss_pool_max" in metrics(METRICS)
 
 
 def test_allowed_origin_can_call_the_api(server: ServerProcess) -> None:
@@ -106,7 +122,7 @@ def test_allowed_origin_can_call_the_api(server: ServerProcess) -> None:
 
 @pytest.mark.parametrize(
     ("path", "origin"),
-    [("/reservations", "https://evil.example"), ("/admin/login/", SHOP), ("/metrics", SHOP)],
+    [("/reservations", "https://evil.example"), ("/admin/login/", SHOP)],
 )
 def test_cors_is_limited_to_listed_origins_and_the_api(
     server: ServerProcess, path: str, origin: str
@@ -156,7 +172,9 @@ def test_static_files_are_served_and_cacheable(server: ServerProcess) -> None:
 
 
 def test_each_request_is_logged_as_one_json_line(server: ServerProcess) -> None:
-    send(server, "GET", "/reservations?secret=1", **HTTPS, X_Request_ID="mine", X_Forwarded_For="a")
+    send(
+        server, "GET", "/reservations?secret=1", **HTTPS, X_Request_ID="mine", X_Forwarded_For=CHAIN
+    )
     lines = [json.loads(line) for line in re.findall(r"^{.*}$", server.output, re.MULTILINE)]
     [line] = [line for line in lines if line.get("request_id") == "mine"]
     assert {name: line[name] for name in ("event", "method", "path", "status", "client")} == {
@@ -164,9 +182,8 @@ def test_each_request_is_logged_as_one_json_line(server: ServerProcess) -> None:
         "method": "GET",
         "path": "/reservations",
         "status": 200,
-        "client": "127.0.0.1",
+        "client": "192.0.2.7",
     }
-    assert line["forwarded_for"] == "a"
     assert line["milliseconds"] > 0
 
 
@@ -177,9 +194,12 @@ def test_headers_of_other_proxies_are_ignored(migrated_home: Path) -> None:
         SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="tickets.example",
         FORWARDED_ALLOW_IPS="10.9.8.7",
+        SECURE_PROXY_SSL_HEADER="HTTP_X_SCHEME,https",
     ) as server:
-        response = send(server, "GET", "/", Host="tickets.example", X_Forwarded_Proto="https")
+        response = send(server, "GET", "/", **HTTPS, X_Forwarded_For=CHAIN)
         assert response.status == 301
+        wait_until(lambda: '"client":"127.0.0.1"' in server.output)
+        assert "192.0.2.7" not in server.output
 
 
 def test_cors_is_off_by_default(db: None) -> None:

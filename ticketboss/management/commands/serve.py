@@ -1,6 +1,9 @@
 """``manage.py serve``: start everything with one command."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from socket import socket
 from typing import Any
 
 from django.conf import settings
@@ -34,16 +37,26 @@ class Command(BaseCommand):
         """Serve until SIGINT, SIGTERM or SIGHUP, then stop everything that was started."""
         supervisor = Supervisor()
         with (
-            listening_socket(settings.HOST, settings.PORT) as listener,
+            _listeners() as listeners,
             bootstrap.running_database() as cluster,
         ):
             login = bootstrap.prepare_database(on_terminal=self.stdout.isatty())
             bootstrap.close_connections()
             self.stdout.write(_format_banner(cluster, login))
             self.stdout.flush()
-            code = supervisor.run(listener, reload=reload, worker=worker)
+            code = supervisor.run(listeners, reload=reload, worker=worker)
         if code:
             raise SystemExit(code)
+
+
+@contextmanager
+def _listeners() -> Iterator[list[socket]]:
+    with ExitStack() as stack:
+        addresses = [(settings.HOST, settings.PORT, "HOST or PORT")]
+        if settings.METRICS_BIND:
+            host = settings.METRICS_HOST.strip("[]")
+            addresses.append((host, int(settings.METRICS_PORT), "METRICS_BIND"))
+        yield [stack.enter_context(listening_socket(*each)) for each in addresses]
 
 
 def _format_banner(cluster: Cluster | None, login: bootstrap.Login | None) -> str:

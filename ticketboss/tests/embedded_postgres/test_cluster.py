@@ -150,7 +150,7 @@ def test_stop_if_unused_keeps_a_server_with_clients(running_cluster: Cluster) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["a b 'c' \"d\" $HOME `e` é", "with,comma" + "x" * 120],
+    ["a b 'c' \"d\" $HOME `e` é 50% \\n\\", "with,comma" + "x" * 120],
     ids=["special-characters", "comma-and-long"],
 )
 def test_server_runs_in_unusual_paths(folder: Path, name: str) -> None:

@@ -155,7 +155,7 @@ def test_unresponsive_mail_server_delays_neither_jobs_nor_stop(
 
 
 def test_worker_reconnects_to_a_killed_database(running_home: Path) -> None:
-    production = {"DJANGO_DEBUG": "0", "SECRET_KEY": "x" * 50, "ALLOWED_HOSTS": "a.example"}
+    production = {"DJANGO_DEBUG": "0", "SECRET_KEY": "0123456789" * 5, "ALLOWED_HOSTS": "a.example"}
     with WorkerProcess(running_home, REQUEST_TIMEOUT="0.5", **production) as worker:
         wait_until(lambda: fetch(running_home, WORKERS) == [(2,)])
         postmaster(Cluster(running_home).install.data).kill()

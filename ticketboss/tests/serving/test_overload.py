@@ -25,7 +25,9 @@ from ticketboss.tests.programs import (
     ServerProcess,
     assert_inventory_consistent,
     environment,
+    free_port,
     locked_events,
+    metrics,
     wait_until_blocking,
 )
 
@@ -127,12 +129,13 @@ def web_process(server: ServerProcess) -> psutil.Process:
 
 
 def test_requests_over_the_limit_get_503_without_waiting(migrated_home: Path) -> None:
+    bind = f"127.0.0.1:{free_port()}"
     with (
         ServerProcess(
             migrated_home,
             MAX_CONCURRENT_REQUESTS="4",
             REQUEST_TIMEOUT="30",
-            METRICS_ALLOWED_IPS="127.0.0.1",
+            METRICS_BIND=bind,
         ) as server,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -150,7 +153,7 @@ def test_requests_over_the_limit_get_503_without_waiting(migrated_home: Path) ->
             for path in ("/health", "/ready", "/admin/login/"):
                 assert status_of(server, path) == 200
             [rejected] = re.findall(
-                r"^ticketboss_requests_shed_total (\d+)\.0$", server.text("/metrics"), re.MULTILINE
+                r"^ticketboss_requests_shed_total (\d+)\.0$", metrics(bind), re.MULTILINE
             )
             assert int(rejected) >= 3
         assert [each.result(30).status for each in in_flight] == [201] * 4

@@ -13,12 +13,19 @@ from typing import NamedTuple
 import pytest
 
 from reservations.tests.waiting import wait_until
-from ticketboss.tests.programs import ServerProcess, locked_events, wait_until_blocking
+from ticketboss.tests.programs import (
+    ServerProcess,
+    free_port,
+    locked_events,
+    metrics,
+    wait_until_blocking,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
 SHOP = "https://shop.example"
 LIMIT = 2
+METRICS = f"127.0.0.1:{free_port()}"
 HEADERS = f"Host: localhost\r\nOrigin: {SHOP}\r\nX-Request-ID: mine\r\n".encode()
 
 
@@ -36,10 +43,10 @@ def server(shared_home: Path) -> Iterator[ServerProcess]:
         shared_home,
         CORS_ALLOWED_ORIGINS=SHOP,
         MAX_CONCURRENT_REQUESTS=str(LIMIT),
-        METRICS_ALLOWED_IPS="127.0.0.1",
+        METRICS_BIND=METRICS,
         DJANGO_DEBUG="0",
         SECURE_SSL_REDIRECT="0",
-        SECRET_KEY="x" * 60,
+        SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="localhost,127.0.0.1",
         REQUEST_TIMEOUT="30",
     ) as server:
@@ -166,5 +173,5 @@ def test_refused_request_is_logged_and_counted(server: ServerProcess) -> None:
 def count(server: ServerProcess, status: int) -> float:
     """Return the number of requests with this status in the metrics."""
     pattern = rf'ticketboss_request_seconds_count{{method="POST",status="{status}"}} (\S+)'
-    found = re.search(pattern, server.text("/metrics"))
+    found = re.search(pattern, metrics(METRICS))
     return float(found[1]) if found else 0
