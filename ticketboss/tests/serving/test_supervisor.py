@@ -192,6 +192,9 @@ def test_port_in_use_fails_without_side_effects(server: ServerProcess, folder: P
     other_home = folder / "other"
     done = manage(other_home, "serve", PORT=str(server.port))
     assert_one_line_error(done, f"127.0.0.1:{server.port}", "in use", "PORT")
+    in_use = f"127.0.0.1:{server.port}"
+    done = manage(server.home, "serve", PORT=str(free_port()), METRICS_BIND=in_use)
+    assert_one_line_error(done, in_use, "in use", "METRICS_BIND")
     assert not other_home.exists()
     done = manage(server.home, "serve", PORT=str(server.port))
     assert_one_line_error(done, f"127.0.0.1:{server.port}")
