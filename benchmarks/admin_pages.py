@@ -32,8 +32,10 @@ SELECT i, now() - i * interval '1 second' AS at,
        CASE WHEN i %% 100 = 0 THEN 'cancelled' WHEN i %% 1000 = 1 THEN 'expired'
             WHEN i < 1000 AND i %% 100 = 7 THEN 'held' ELSE 'confirmed' END AS status
 FROM generate_series(1, %(rows)s) i;
-INSERT INTO reservations_booking (id, customer_email, status, created_at)
-SELECT id, 'Customer-' || i %% 50000 || '@example.com', status, at FROM numbered WHERE i %% 10 = 0;
+INSERT INTO reservations_booking (id, customer_email, canonical_email, status, created_at)
+SELECT id, 'Customer-' || i %% 50000 || '@example.com',
+       'customer-' || i %% 50000 || '@example.com', status, at
+FROM numbered WHERE i %% 10 = 0;
 INSERT INTO reservations_reservation
     (id, event_id, booking_id, partner, seats, status, created_at, expires_at)
 SELECT id,
@@ -49,7 +51,10 @@ SELECT id, event_id, row_number() OVER (PARTITION BY event_id ORDER BY id), 'con
        'benchmark', created_at
 FROM reservations_reservation;
 """
-EMPTY = "TRUNCATE reservations_change, reservations_reservation, reservations_booking"
+EMPTY = (
+    "TRUNCATE reservations_change, reservations_reservation, reservations_booking,"
+    " reservations_bookingmail"
+)
 
 
 def log_in(url: str, password: str) -> urllib.request.OpenerDirector:

@@ -4,12 +4,14 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
+from django.db.models.fields.json import KT
 
 from reservations import sql
+from reservations.email_addresses import canonicalise
 from reservations.ledger.lock import lock_events
-from reservations.models import Booking, IdempotencyRecord, Reservation
+from reservations.models import Booking, BookingMail, IdempotencyRecord, Reservation
+from reservations.models.booking import WITHOUT_CANONICAL_EMAIL
 
 
 class Erased(NamedTuple):
@@ -20,7 +22,9 @@ class Erased(NamedTuple):
 
 
 def erase_customer(*, email: str) -> Erased:
-    """Remove an e-mail address from all bookings and idempotency records, ignoring case.
+    """Remove an e-mail address from all bookings, idempotency records and records of e-mails.
+
+    All notations of the address are removed.
 
     The rows stay, without the address. Each booking is updated in its own transaction, so that
     event locks are held only briefly. Bookings made while this runs may be missed.
@@ -29,15 +33,38 @@ def erase_customer(*, email: str) -> Erased:
         OperationalError: the database was unavailable, or a lock or statement timed out. Some rows
             may still contain the address: call this again.
     """
-    lowered = Booking.objects.alias(lowered=Lower("customer_email"))
-    bookings = _read_keys(lowered.filter(lowered=Lower(Value(email.strip()))))
+    canonical = canonicalise(email)
+    bookings = _find_bookings(canonical)
     for pk in bookings:
         _erase_booking(pk)
-    matching = IdempotencyRecord.objects.filter(outcome__customer_email__iexact=email.strip())
-    records = _read_keys(matching)
+    records = _find_records(canonical)
     for pk in records:
         _erase_record(pk)
+    _erase_mails(canonical)
     return Erased(len(bookings), len(records))
+
+
+def _find_bookings(canonical: str) -> list[UUID]:
+    known = Booking.objects.filter(canonical_email=canonical).exclude(canonical_email="")
+    with transaction.atomic():
+        sql.set_for_transaction(statement_timeout=0)
+        found = list(known.order_by().values_list("pk", flat=True))
+        incomplete = Booking.objects.filter(WITHOUT_CANONICAL_EMAIL).order_by()
+        return found + _compare(incomplete.values_list("pk", "customer_email"), canonical)
+
+
+def _find_records(canonical: str) -> list[UUID]:
+    # There is no index for this filter, so the statement may take long.
+    records = IdempotencyRecord.objects.annotate(address=KT("outcome__customer_email"))
+    with transaction.atomic():
+        sql.set_for_transaction(statement_timeout=0)
+        with_address = records.filter(address__gt="").order_by()
+        return _compare(with_address.values_list("pk", "address"), canonical)
+
+
+def _compare(rows: QuerySet[Any, tuple[UUID, str]], canonical: str) -> list[UUID]:
+    """Return the primary keys of the rows with this address."""
+    return [pk for pk, address in rows.iterator() if canonicalise(address) == canonical]
 
 
 def _erase_booking(pk: UUID) -> None:
@@ -47,17 +74,7 @@ def _erase_booking(pk: UUID) -> None:
     with transaction.atomic(durable=True):
         items = Reservation.objects.filter(booking=pk)
         lock_events(pks=list(items.values_list("event_id", flat=True)))
-        Booking.objects.filter(pk=pk).update(customer_email="")
-
-
-def _read_keys(rows: QuerySet[Booking] | QuerySet[IdempotencyRecord]) -> list[UUID]:
-    """Return the primary keys of ``rows``.
-
-    Without a statement timeout, because idempotency records have no index for this filter.
-    """
-    with transaction.atomic():
-        sql.set_for_transaction(statement_timeout=0)
-        return list(rows.order_by().values_list("pk", flat=True))
+        Booking.objects.filter(pk=pk).update(customer_email="", canonical_email="")
 
 
 def _erase_record(pk: UUID) -> None:
@@ -65,3 +82,11 @@ def _erase_record(pk: UUID) -> None:
     for outcome in IdempotencyRecord.objects.filter(pk=pk).values_list("outcome", flat=True):
         erased = cast("dict[str, Any]", outcome) | {"customer_email": ""}
         IdempotencyRecord.objects.filter(pk=pk).update(outcome=erased)
+
+
+def _erase_mails(canonical: str) -> None:
+    # A worker that has read the address before it was erased may be about to record it. The lock
+    # makes it check again whether the booking still has the address.
+    with transaction.atomic():
+        sql.advisory_locks_until_commit(canonical)
+        BookingMail.objects.filter(recipient=canonical).update(recipient="")

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Value
-from django.db.models.functions import Lower, Now
-from django.db.models.lookups import Exact
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models.functions import Now
 
 from reservations.batching import Batcher, Limits
 from reservations.database_errors import busy_if_unavailable, connect
+from reservations.email_addresses import canonicalise
 from reservations.errors import BookingNotFound, Busy, EventNotFound, ReservationNotFound
 from reservations.models import Booking, Change, Event, Reservation, is_slug
 
@@ -91,13 +91,13 @@ def get_bookings(
     """Return bookings with their items, newest first.
 
     Args:
-        email: only bookings of the customer with this address, ignoring case.
+        email: only bookings of the customer with this address, in any of its notations.
         status: only bookings with this value of ``Booking.Status``.
         event: only bookings that include the event with this slug.
     """
     bookings = _bookings()
     if email is not None:
-        bookings = bookings.filter(Exact(Lower("customer_email"), Lower(Value(email))))
+        bookings = bookings.filter(canonical_email=canonicalise(email))
     if status is not None:
         bookings = bookings.filter(status=status)
     if event is not None:

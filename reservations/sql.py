@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
+from hashlib import sha256
 from typing import Any, cast
 
 from django.db import (
@@ -159,7 +160,7 @@ def advisory_lock(key: int) -> Iterator[None]:
     """Hold PostgreSQL's session-level advisory lock ``key``.
 
     Raises:
-        OperationalError: the lock was not granted within ``lock_timeout``.
+        OperationalError: the lock was not granted in time.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [key])
@@ -171,15 +172,16 @@ def advisory_lock(key: int) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
 
 
-def advisory_locks_until_commit(*keys: int) -> None:
-    """Hold PostgreSQL's transaction-level advisory locks ``keys``, which are below 2**32.
+def advisory_locks_until_commit(*names: str) -> None:
+    """Hold PostgreSQL's advisory locks for ``names`` until the transaction ends.
 
     Raises:
-        OperationalError: a lock was not granted within ``lock_timeout``.
+        OperationalError: a lock was not granted in time.
     """
+    keys = {int.from_bytes(sha256(name.encode()).digest()[:8], signed=True) for name in names}
     with connection.cursor() as cursor:
         # Always in the same order, so that transactions cannot deadlock.
-        for key in sorted(set(keys)):
+        for key in sorted(keys):
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 

@@ -4,14 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Lower
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.formats import localize
+from django.utils.html import format_html_join
+from django.utils.timezone import localtime
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from reservations.admin.base import ReadOnlyInline, link
 from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import BookedEventFilter, DayRangeFilter
+from reservations.email_addresses import canonicalise
 from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Reservation
 
@@ -43,7 +46,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     search_fields = ("id", "customer_email")
     search_help_text = "Booking id or complete e-mail address"
-    fields = readonly_fields = ("id", "customer_email", "status", "created_at")
+    fields = readonly_fields = ("id", "customer_email", "status", "created_at", "unsent_mails")
     inlines = (ItemInline,)
     confirmation_headers = ("Booking", "Customer", "Events", "Seats")
 
@@ -58,15 +61,14 @@ class BookingAdmin(CancellingAdmin[Booking]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
     ) -> tuple[QuerySet[Booking], bool]:
-        """Search by complete id or e-mail address, ignoring case; an index supports each."""
+        """Search by complete id or e-mail address; an index supports each."""
         term = search_term.replace("\0", "").strip()
         if not term:
             return queryset, False
         try:
             return queryset.filter(pk=UUID(term)), False
         except ValueError:
-            address = queryset.alias(address=Lower("customer_email"))
-            return address.filter(address=Lower(Value(term))), False
+            return queryset.filter(canonical_email=canonicalise(term)), False
 
     @admin.display
     def events(self, booking: Booking) -> int:
@@ -77,6 +79,13 @@ class BookingAdmin(CancellingAdmin[Booking]):
     def seats(self, row: Booking) -> int:
         """Return the number of seats for all events."""
         return row.total_tickets
+
+    @admin.display(description="e-mails not sent")
+    def unsent_mails(self, booking: Booking) -> str:
+        """Return a line for each e-mail that was not sent, with the reason and the time."""
+        unsent = booking.mails.exclude(failure="")
+        lines = [(mail.failure, localize(localtime(mail.at))) for mail in unsent]
+        return format_html_join("", "<div>E-mail not sent: {}, {}</div>", lines) or "none"
 
     def build_command(self, pk: UUID, by: str) -> CancelBooking:
         """Return the command that cancels a booking."""

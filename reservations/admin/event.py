@@ -1,6 +1,6 @@
 """Events in the admin."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
@@ -11,6 +11,7 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from reservations.admin.base import LargeTableAdmin, actor_name, link
+from reservations.admin.fields import NameField
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits
@@ -24,6 +25,9 @@ class EventForm(forms.ModelForm[Event]):
     """The form of an event; also shows why saving its values was refused."""
 
     refusal: Refusal | None = None
+
+    class Meta:
+        field_classes: ClassVar = {"name": NameField, "venue": NameField}
 
     def clean(self) -> None:
         """Reject edits of fields that have changed since the form was shown; add the refusal."""

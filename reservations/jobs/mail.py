@@ -1,14 +1,18 @@
 """The job that sends e-mails about bookings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from smtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 from uuid import UUID
 
 import structlog
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import InterfaceError, OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
+from reservations.jobs import mail_limit
+from reservations.jobs.mail_limit import MailDropped
 from reservations.jobs.messages import Kind, compose
 from reservations.models import Booking
 
@@ -21,6 +25,10 @@ _PERMANENT = 500  # SMTP codes from here on are permanent failures (RFC 5321).
 
 class MailDelayed(Exception):
     """Sending failed, but may succeed later."""
+
+
+class MailUnconfirmed(MailDelayed):
+    """The connection failed; if the e-mail was being sent, it may have been accepted."""
 
 
 class MailRefused(Exception):
@@ -41,8 +49,9 @@ class MailRefused(Exception):
 def send_booking_mail(*, booking_id: str, kind: Kind) -> None:
     """E-mail the customer that a booking was made or cancelled, at least once.
 
-    Nothing is sent if the booking is missing or its address was erased. A confirmation is not sent
-    if the booking has been cancelled in the meantime.
+    Nothing is sent if the booking is missing, its address was erased, or the address has received
+    the maximum number of e-mails. A confirmation is not sent if the booking has been cancelled in
+    the meantime.
 
     Raises:
         MailDelayed: the job is retried.
@@ -54,9 +63,12 @@ def send_booking_mail(*, booking_id: str, kind: Kind) -> None:
     if kind == "booked" and booking.status == Booking.Status.CANCELLED:
         return
     try:
-        _send(compose(booking, kind=kind))
+        _deliver(booking, kind)
+    except MailDropped as error:
+        log.warning("mail.dropped", booking=booking_id, kind=kind, reason=str(error))
     except (MailDelayed, MailRefused) as error:
         log.warning("mail.not_sent", booking=booking_id, kind=kind, reason=str(error))
+        mail_limit.record_failure(booking, kind=kind, reason=str(error))
         raise
 
 
@@ -64,16 +76,45 @@ def _read(booking_id: UUID) -> Booking | None:
     return Booking.objects.prefetch_related("items__event").filter(pk=booking_id).first()
 
 
-def _send(mail: EmailMultiAlternatives) -> None:
+def _deliver(booking: Booking, kind: Kind) -> None:
+    try:
+        mail = compose(booking, kind=kind)
+    except ValueError as error:
+        raise MailRefused(str(error)) from None
+    mail.connection = get_connection()
+    try:
+        # Connect before the e-mail is counted: while the mail server is down, none is.
+        with _translated_errors():
+            mail.connection.open()
+        mail_limit.claim(booking, kind=kind)
+        _send(mail, booking, kind)
+    finally:
+        with suppress(SMTPException, OSError):
+            mail.connection.close()
+
+
+def _send(mail: EmailMultiAlternatives, booking: Booking, kind: Kind) -> None:
+    try:
+        with _translated_errors():
+            mail.send()
+    except MailUnconfirmed:
+        raise
+    except (MailDelayed, MailRefused):
+        mail_limit.return_claim(booking, kind=kind)
+        raise
+    mail_limit.record_sent(booking, kind=kind)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
     # The response of a mail server may contain the address, so only its code is logged.
     try:
-        mail.send()
+        yield
     except SMTPRecipientsRefused as error:
         [(code, _)] = error.recipients.values()
-        kind = MailRefused if code >= _PERMANENT else MailDelayed
-        raise kind(f"the recipient was refused with {code}") from None
+        failure = MailRefused if code >= _PERMANENT else MailDelayed
+        raise failure(f"the recipient was refused with {code}") from None
+    except SMTPResponseException as error:
+        raise MailDelayed(f"{type(error).__name__} {error.smtp_code}") from None
     except (SMTPException, OSError) as error:
-        suffix = f" {error.smtp_code}" if isinstance(error, SMTPResponseException) else ""
-        raise MailDelayed(f"{type(error).__name__}{suffix}") from None
-    except ValueError:
-        raise MailRefused("the address is not valid in an e-mail header") from None
+        raise MailUnconfirmed(type(error).__name__) from None

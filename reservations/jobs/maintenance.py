@@ -7,9 +7,11 @@ concurrent runs of a job do no harm.
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from procrastinate import JobContext, builtin_tasks
 from procrastinate.contrib.django import app
@@ -19,18 +21,21 @@ from procrastinate.jobs import Job, Status
 from reservations.errors import Refusal
 from reservations.jobs.mail import MAX_RETRIES
 from reservations.jobs.mail import QUEUE as MAIL_QUEUE
+from reservations.jobs.mail_limit import WINDOW
 from reservations.jobs.schedule import database_time, periodic
 from reservations.ledger import submit
 from reservations.ledger.commands import ReleaseHolds
-from reservations.models import IdempotencyRecord, Reservation
+from reservations.models import Booking, BookingMail, IdempotencyRecord, Reservation
+from reservations.models.booking import fill_canonical_emails
 
 log = structlog.get_logger(__name__)
 
 QUEUE = "maintenance"
 _CHUNK = 5_000
 """Maximum number of rows deleted by one statement, so that each statement is short."""
-_RETENTION_HOURS = 30 * 24
-"""How long failed jobs are kept, so that staff can inspect and retry them."""
+_RETENTION = timedelta(days=30)
+"""How long failed jobs are kept, so that staff can inspect and retry them, and how long staff see
+why an e-mail was not sent."""
 
 
 @periodic(every=timedelta(seconds=2))
@@ -51,10 +56,25 @@ def release_expired_holds(timestamp: int) -> None:
 def prune_idempotency_records(timestamp: int) -> None:
     """Delete idempotency records older than ``IDEMPOTENCY_RETENTION_HOURS``. Runs every hour."""
     age = timedelta(hours=settings.IDEMPOTENCY_RETENTION_HOURS)
-    old = IdempotencyRecord.objects.filter(created_at__lt=Now() - age).order_by()
-    deleted = _CHUNK
-    while deleted == _CHUNK:
-        deleted, _ = IdempotencyRecord.objects.filter(pk__in=old.values("pk")[:_CHUNK]).delete()
+    _delete(IdempotencyRecord.objects.filter(created_at__lt=Now() - age))
+
+
+@periodic(every=timedelta(hours=1))
+@app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.prune_mails")
+def prune_mails(timestamp: int) -> None:
+    """Delete the records of old e-mails. Runs every hour.
+
+    Those that were sent are needed for an hour; those that were not, as long as failed jobs.
+    """
+    sent = Q(failure="", at__lt=Now() - WINDOW)
+    _delete(BookingMail.objects.filter(sent | Q(at__lt=Now() - _RETENTION)))
+
+
+@periodic(every=timedelta(hours=1))
+@app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.complete_bookings")
+def complete_bookings(timestamp: int) -> None:
+    """Fill in what bookings lack that an older version made during an upgrade. Runs every hour."""
+    fill_canonical_emails(Booking.objects)
 
 
 @periodic(every=timedelta(minutes=1))
@@ -74,11 +94,19 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
     """Delete jobs that ended more than 30 days ago. Runs every day."""
     await builtin_tasks.remove_old_jobs(
         context,
-        max_hours=_RETENTION_HOURS,
+        max_hours=_RETENTION // timedelta(hours=1),
         remove_failed=True,
         remove_cancelled=True,
         remove_aborted=True,
     )
+
+
+def _delete(old: QuerySet[Any]) -> None:
+    """Delete rows in chunks."""
+    deleted = _CHUNK
+    while deleted == _CHUNK:
+        chunk = old.order_by().values("pk")[:_CHUNK]
+        deleted, _ = old.model.objects.filter(pk__in=chunk).delete()
 
 
 async def _rescue(context: JobContext, job: Job) -> None:

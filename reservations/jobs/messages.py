@@ -9,6 +9,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.text import Truncator
 
+from reservations.email_addresses import to_ascii
 from reservations.models import Booking
 
 _SUBJECT_LENGTH = 60
@@ -48,12 +49,19 @@ def compose(booking: Booking, *, kind: Kind) -> EmailMultiAlternatives:
     """Return the e-mail to the customer.
 
     Its Message-ID depends only on the booking and ``kind``, so duplicates can be recognised.
+
+    Raises:
+        ValueError: an older version has accepted an address that cannot be used in an e-mail.
     """
+    # Django would encode the domain by IDNA 2003, in which some names are those of other domains.
+    recipient = to_ascii(booking.customer_email)
+    if recipient is None:
+        raise ValueError("the address is not valid in an e-mail")
     message = render(booking, kind=kind)
     mail = EmailMultiAlternatives(
         subject=message.subject,
         body=message.text,
-        to=[booking.customer_email],
+        to=[recipient],
         headers={
             "Message-ID": f"<{booking.pk}.{kind}@{_domain()}>",
             # Prevents automatic replies (RFC 3834).

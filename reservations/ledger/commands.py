@@ -7,6 +7,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from reservations.email_addresses import canonicalise
 from reservations.idempotency.key import IdempotencyKey
 from reservations.ledger import outcomes
 
@@ -109,15 +110,17 @@ class Book(CommandOf[outcomes.Booked]):
     items: tuple[BookingItem, ...]
     actor: str
     booking_id: UUID = field(default_factory=uuid7)
+    canonical_email: str = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check that no event occurs twice.
+        """Derive ``canonical_email``, and check that no event occurs twice.
 
         Raises:
             ValueError: two items are for the same event.
         """
         if len(set(self.slugs)) < len(self.items):
             raise ValueError("two items of the booking are for the same event")
+        object.__setattr__(self, "canonical_email", canonicalise(self.customer_email))
 
     @property
     def slugs(self) -> tuple[str, ...]:

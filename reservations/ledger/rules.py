@@ -123,6 +123,7 @@ def _book(state: State, command: commands.Book) -> Result:
     booking = BookingRow(
         command.booking_id,
         command.customer_email,
+        command.canonical_email,
         "confirmed",
         state.now,
         tuple(item.id for item in items),

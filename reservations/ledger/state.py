@@ -55,6 +55,7 @@ class BookingRow:
 
     id: UUID
     customer_email: str
+    canonical_email: str
     status: Literal["confirmed", "cancelled"]
     created_at: datetime
     items: tuple[UUID, ...] = ()

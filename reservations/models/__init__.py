@@ -1,15 +1,17 @@
-"""The models: events, reservations, bookings, changes, idempotency records, periodic jobs."""
+"""The models: events, reservations, bookings, e-mails, changes, idempotency records, jobs."""
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change
 from reservations.models.event import DEFAULT_EVENT, Event, is_slug
 from reservations.models.idempotency import IdempotencyRecord
+from reservations.models.mail import BookingMail
 from reservations.models.periodic import PeriodicJob
 from reservations.models.reservation import Reservation
 
 __all__ = [
     "DEFAULT_EVENT",
     "Booking",
+    "BookingMail",
     "Change",
     "Event",
     "IdempotencyRecord",

@@ -2,10 +2,15 @@
 
 from typing import ClassVar
 
-from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db import models, transaction
+from django.db.models import Q
 from uuid_utils.compat import uuid7
+
+from reservations.email_addresses import canonicalise
+
+_CHUNK = 1_000
+WITHOUT_CANONICAL_EMAIL = Q(canonical_email="") & ~Q(customer_email="")
+"""The bookings that an older version made; ``fill_canonical_emails`` completes them."""
 
 
 class Booking(models.Model):
@@ -23,6 +28,14 @@ class Booking(models.Model):
     customer_email = models.EmailField(
         max_length=254, blank=True, help_text="Recipient of the e-mails; erased on request"
     )
+    # The default is for processes of an older version, which do not fill this column.
+    canonical_email = models.TextField(
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        help_text="The form of the address that is searched for and compared",
+    )
     status = models.CharField(max_length=20, choices=Status)
     created_at = models.DateTimeField(editable=False)
 
@@ -32,15 +45,19 @@ class Booking(models.Model):
         indexes = (
             models.Index(fields=["-created_at", "-id"], name="booking_newest"),
             models.Index(
-                Lower("customer_email"),
-                F("created_at").desc(),
-                F("id").desc(),
-                name="booking_customer_email",
+                fields=["canonical_email", "-created_at", "-id"], name="booking_canonical_email"
+            ),
+            models.Index(
+                fields=["id"], condition=WITHOUT_CANONICAL_EMAIL, name="booking_email_not_canonical"
             ),
         )
         constraints = (
             models.CheckConstraint(
                 condition=Q(status__in=["confirmed", "cancelled"]), name="booking_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(canonical_email="") | ~Q(customer_email=""),
+                name="booking_both_emails_erased",
             ),
         )
         ordering: ClassVar = ["-created_at", "-id"]
@@ -52,3 +69,26 @@ class Booking(models.Model):
     def total_tickets(self) -> int:
         """The total number of seats of its items."""
         return sum(item.seats for item in self.items.all())
+
+
+def fill_canonical_emails(bookings: "models.Manager[Booking]") -> None:
+    """Complete the bookings that were made by an older version, in short transactions.
+
+    Bookings that another transaction has locked are left for the next call.
+    """
+    incomplete = bookings.filter(WITHOUT_CANONICAL_EMAIL).order_by("pk")
+    incomplete = incomplete.select_for_update(skip_locked=True, no_key=True)
+    rows = _fill(bookings, incomplete)
+    while len(rows) == _CHUNK:
+        rows = _fill(bookings, incomplete.filter(pk__gt=rows[-1].pk))
+
+
+def _fill(
+    bookings: "models.Manager[Booking]", incomplete: "models.QuerySet[Booking]"
+) -> "list[Booking]":
+    with transaction.atomic():
+        rows = list(incomplete[:_CHUNK])
+        for row in rows:
+            row.canonical_email = canonicalise(row.customer_email)
+        bookings.bulk_update(rows, ["canonical_email"], batch_size=100)
+    return rows

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import structlog
 from axes.handlers.database import AxesDatabaseHandler
@@ -86,8 +85,7 @@ class LoginThrottle(AxesDatabaseHandler):
         username, address = (credentials or {}).get("username"), request.axes_ip_address
         now = request.axes_attempt_time
         with transaction.atomic():
-            keys = (f"address {address}", f"account {username}")
-            sql.advisory_locks_until_commit(*(crc32(key.encode()) for key in keys))
+            sql.advisory_locks_until_commit(f"address {address}", f"account {username}")
             request.login_wait = _wait(username, address, now)
             if not request.login_wait:
                 _count(username, address, now, request.axes_path_info)

@@ -1,6 +1,6 @@
 """Admin pages for users and groups."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib import admin, messages
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from reservations.admin.base import LenientChangeListAdmin, log_changes
+from reservations.admin.fields import NameField
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -25,6 +26,17 @@ _OWN_FIELDS = ("first_name", "last_name", "email")
 _READ_ONLY_FIELDS = ("username", "is_active", "is_staff", *_PERMISSION_FIELDS, "last_login")
 
 
+class UserForm(UserChangeForm):
+    """The form of an existing user."""
+
+    class Meta(UserChangeForm.Meta):
+        field_classes: ClassVar = {
+            **UserChangeForm.Meta.field_classes,
+            "first_name": NameField,
+            "last_name": NameField,
+        }
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin[User], LenientChangeListAdmin[User]):
     """Django's user admin, but only superusers may change the accounts of other people.
@@ -33,7 +45,7 @@ class UserAdmin(DjangoUserAdmin[User], LenientChangeListAdmin[User]):
     accounts. They change their password at ``/admin/password_change/``, which asks for the old one.
     """
 
-    form = UserChangeForm
+    form = UserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     actions = ("unlock",)

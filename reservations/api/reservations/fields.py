@@ -1,27 +1,34 @@
 """Fields of the reservations API only."""
 
-import unicodedata
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 
+from reservations import texts
 from reservations.api.fields import StrictCharField
 
 MAX_PARTNER_LENGTH = 100
 
-_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+# Control and format characters, separators of lines, and fillers that are never visible.
+_FORBIDDEN = (
+    r"\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
+    r"\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff"
+)
 _BLANK = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_VISIBLE = f"[^{_CONTROL}{_BLANK}]"
+_VISIBLE = f"[^{_FORBIDDEN}{_BLANK}]"
 PARTNER_PATTERN = (
-    f"^[{_BLANK}]*{_VISIBLE}([^{_CONTROL}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
+    f"^[{_BLANK}]*{_VISIBLE}([^{_FORBIDDEN}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
 )
 """A regular expression for the OpenAPI document; matches what ``PartnerIdField`` accepts, except
-that it does not exclude lone surrogates."""
+that it counts characters before they are normalised to NFC, and does not exclude lone surrogates
+and text that consists of combining marks."""
 
 
 @extend_schema_field({"type": "string", "pattern": PARTNER_PATTERN})
 class PartnerIdField(StrictCharField):
-    """A partner id: 1 to 100 characters after trimming, no control characters or surrogates."""
+    """A partner id: 1 to 100 characters, trimmed and in NFC, none of them forbidden."""
 
     default_error_messages = {
         "too_long": f"Partner ID must be at most {MAX_PARTNER_LENGTH} characters",
@@ -33,18 +40,12 @@ class PartnerIdField(StrictCharField):
         super().__init__(subject="Partner ID", error_messages=missing, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return ``data`` without surrounding whitespace; reject it unless it is a partner id."""
-        partner = super().to_internal_value(data).strip()
-        if not partner:
+        """Return ``data`` trimmed and in NFC; reject it unless it is a partner id."""
+        partner = texts.normalise(super().to_internal_value(data))
+        if texts.is_blank(partner):
             self.fail("required")
         if len(partner) > MAX_PARTNER_LENGTH:
             self.fail("too_long")
-        # Most ids are entirely printable, which is fast to check.
-        if not partner.isprintable() and any(map(_is_forbidden, partner)):
+        if texts.has_forbidden_characters(partner):
             self.fail("unprintable")
         return partner
-
-
-def _is_forbidden(character: str) -> bool:
-    # Cc: control characters. Cs: lone surrogates, which UTF-8 cannot encode.
-    return unicodedata.category(character) in {"Cc", "Cs"}

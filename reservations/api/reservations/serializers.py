@@ -22,7 +22,8 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
 
     partnerId = PartnerIdField(
         source="partner",
-        help_text=f"1 to {MAX_PARTNER_LENGTH} characters after trimming, no control characters",
+        help_text=f"1 to {MAX_PARTNER_LENGTH} characters after trimming and normalisation to NFC, "
+        "no control or format characters",
     )
     seats = StrictIntegerField(
         subject="Seats",

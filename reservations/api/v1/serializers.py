@@ -59,7 +59,10 @@ class BookingRequest(serializers.Serializer[dict[str, Any]]):
 class BookingsQuery(PageQuery):
     """The query string of GET /api/v1/bookings."""
 
-    email = EmailField(required=False, help_text="Only bookings of this customer, ignoring case")
+    email = EmailField(
+        required=False,
+        help_text="Only bookings of this customer; the case and the notation of the domain do not matter",
+    )
     status = StatusField(required=False, help_text="Only bookings with this status")
     eventId = QueryCharField(
         source="event", required=False, help_text="Only bookings with an item for this event"

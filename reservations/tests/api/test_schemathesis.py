@@ -72,7 +72,7 @@ def test_responses_to_any_sequence_match_the_document(event: Event) -> None:
             with connection.cursor() as cursor:
                 cursor.execute(
                     "TRUNCATE reservations_change, reservations_reservation, reservations_booking,"
-                    " reservations_idempotencyrecord"
+                    " reservations_bookingmail, reservations_idempotencyrecord"
                 )
             Event.objects.update(
                 available_seats=F("total_seats"), held_seats=0, reservation_count=0, version=0

@@ -1,0 +1,37 @@
+"""Text that people type and read: names, and the ids that partners choose."""
+
+import re
+import unicodedata
+
+# Control characters; format characters, which include zero-width ones and those that reverse the
+# direction of writing; lone surrogates; separators of lines and paragraphs.
+_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Unicode's categories call the first letters, symbols or unassigned; none is ever visible.
+_FILLER = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
+# Marks are visible only on another character.
+_INVISIBLE = frozenset({"Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
+
+
+def normalise(text: str) -> str:
+    """Return ``text`` trimmed and in NFC, so that equal text consists of equal characters."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def has_forbidden_characters(text: str) -> bool:
+    """Return whether ``text`` has characters that are invisible, reorder it or break lines."""
+    if text.isascii() and text.isprintable():  # The usual case, which is fast to check.
+        return False
+    return any(map(_is_forbidden, text))
+
+
+def is_blank(text: str) -> bool:
+    """Return whether ``text`` has only characters that cannot be seen, other than controls."""
+    return all(map(_is_invisible, text))
+
+
+def _is_forbidden(character: str) -> bool:
+    return unicodedata.category(character) in _FORBIDDEN or _FILLER.match(character) is not None
+
+
+def _is_invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE or _FILLER.match(character) is not None
