@@ -85,7 +85,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
         """Return a line for each e-mail that was not sent, with the reason and the time."""
         unsent = booking.mails.exclude(failure="")
         lines = [(mail.failure, localize(localtime(mail.at))) for mail in unsent]
-        return format_html_join("", "<div>E-mail not sent: {}, {}</div>", lines) or "none"
+        return format_html_join("", "<div>E-mail not sent: {} ({})</div>", lines) or "none"
 
     def build_command(self, pk: UUID, by: str) -> CancelBooking:
         """Return the command that cancels a booking."""

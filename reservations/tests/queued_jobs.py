@@ -10,6 +10,7 @@ from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from reservations.email_addresses import canonicalise
 from reservations.ledger.outbox import queue_mails
 from reservations.ledger.outcomes import Booked, BookedItem
 from reservations.models import Booking, Event, Reservation
@@ -60,7 +61,11 @@ def make_due() -> None:
 def store_booking(event: Event, *, email: str = EMAIL, seats: int = 2, **values: Any) -> Booking:
     """Store a booking without taking seats from the event."""
     booking = Booking.objects.create(
-        customer_email=email, status="confirmed", created_at=datetime.now(UTC), **values
+        customer_email=email,
+        canonical_email=canonicalise(email),
+        status="confirmed",
+        created_at=datetime.now(UTC),
+        **values,
     )
     Reservation.objects.create(event=event, booking=booking, seats=seats, status="confirmed")
     return booking

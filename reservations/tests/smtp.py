@@ -12,6 +12,8 @@ class MailServer:
 
     def __init__(self) -> None:
         self.received: list[EmailMessage] = []
+        self.recipients: list[str] = []
+        """The addresses of the envelopes, in the order of ``received`` unless one is refused."""
         self.recipient_answer = "250 fine"
         self.hangs = threading.Event()
         """While set, the server receives messages but never acknowledges them."""
@@ -43,13 +45,14 @@ class _Session(socketserver.StreamRequestHandler):
         try:
             self._answer("220 sink")
             while line := self.rfile.readline():
-                self._handle_command(line.decode().strip().upper())
+                self._handle_command(line.decode().strip())
         except OSError:
             pass  # The client was killed.
 
     def _handle_command(self, command: str) -> None:
-        verb = command[:4]
+        verb = command[:4].upper()
         if verb == "RCPT":
+            self._mails.recipients.append(command.partition("<")[2].partition(">")[0])
             self._answer(self._mails.recipient_answer)
         elif verb == "DATA":
             self._answer("354 go on")

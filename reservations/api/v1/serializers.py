@@ -61,7 +61,7 @@ class BookingsQuery(PageQuery):
 
     email = EmailField(
         required=False,
-        help_text="Only bookings of this customer; the case and the notation of the domain do not matter",
+        help_text="Only bookings of this customer, with the address in any of its notations",
     )
     status = StatusField(required=False, help_text="Only bookings with this status")
     eventId = QueryCharField(

@@ -50,6 +50,6 @@ def _read_address(stdin: TextIO) -> str:
     text = input("E-mail address: ") if stdin.isatty() else stdin.read(_MAX_CHARS)
     address = text.strip()
     # Bookings made by an older version may have an address that is no longer accepted.
-    if len(address.split()) != 1 or not all(address.rpartition("@")):
+    if len(address.splitlines()) != 1 or not all(address.rpartition("@")):
         raise CommandError("standard input must contain one e-mail address")
     return address

@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from reservations.errors import OutcomeUnknown
-from reservations.models import Booking, Event
+from reservations.models import Booking, BookingMail, Event
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import (
     BOOKINGS,
@@ -58,6 +58,35 @@ def test_search_finds_complete_addresses_in_any_case(
     book(event, email="Ada@Example.com")
     book(event, email="grace@example.com")
     assert len(shown(admin_client.get(f"{BOOKINGS}?q={query}"))) == found
+
+
+def test_search_finds_any_notation_of_an_address(admin_client: Client, event: Event) -> None:
+    notations = ("ada@B\u00dcCHER.example", "ada@b\u00fccher.example", "ADA@xn--bcher-kva.example")
+    for email in notations:
+        book(event, email=email)
+    for query in notations:
+        assert len(shown(admin_client.get(BOOKINGS, {"q": query}))) == 3
+
+
+def test_search_finds_addresses_that_are_no_longer_valid(
+    admin_client: Client, event: Event
+) -> None:
+    book(event, email="\u017fam@shop.example")
+    book(event, email="sam@shop.example")
+    for query in ("\u017fAM@shop.example", "sam@shop.example"):
+        assert len(shown(admin_client.get(BOOKINGS, {"q": query}))) == 1
+
+
+def test_page_of_a_booking_says_why_a_mail_was_not_sent(admin_client: Client, event: Event) -> None:
+    pk = book(event)
+    assert "E-mail not sent" not in admin_client.get(page_of(BOOKINGS, pk)).content.decode()
+    for kind, failure in (("booked", "too <many>"), ("cancelled", "")):
+        BookingMail.objects.create(
+            booking_id=pk, kind=kind, failure=failure, at=datetime(2026, 5, 9, 12, 30, tzinfo=UTC)
+        )
+    page = admin_client.get(page_of(BOOKINGS, pk)).content.decode()
+    assert "E-mail not sent: too &lt;many&gt; (9 May 2026, 12:30:00 UTC)" in page
+    assert page.count("E-mail not sent") == 1
 
 
 def test_search_finds_ids_in_any_notation(admin_client: Client, event: Event) -> None:

@@ -89,6 +89,12 @@ def test_new_event_has_all_seats_available(admin_client: Client) -> None:
         ("name", ""),
         pytest.param("name", "x" * 201, id="name-201-characters"),
         ("name", "nul\0"),
+        ("name", "right\u202eleft"),
+        ("name", "zero\u200bwidth"),
+        ("name", "two\u2028lines"),
+        ("name", "\u0301"),
+        ("venue", "Hall\u200e"),
+        ("venue", "two\nlines"),
         ("total_seats", "-1"),
         ("total_seats", "2147483648"),
         ("total_seats", "1e3"),
@@ -103,6 +109,17 @@ def test_invalid_value_is_reported_at_its_field(
     response = admin_client.post(f"{EVENTS}add/", event_form(**{field: value}))
     assert field.removesuffix("_0") in errors(response)
     assert Event.objects.count() == before
+
+
+def test_names_are_stored_in_nfc(admin_client: Client, event: Event) -> None:
+    values = event_form(slug="new", name="Cafe\u0301", venue=" Bu\u0308hne ")
+    assert admin_client.post(f"{EVENTS}add/", values).status_code == 302
+    new = Event.objects.get(slug="new")
+    assert (new.name, new.venue) == ("Caf\u00e9", "B\u00fchne")
+    edited = as_shown(admin_client, new) | {"name": "Zoe\u0308"}
+    assert admin_client.post(page_of(EVENTS, new.pk), edited).status_code == 302
+    new.refresh_from_db()
+    assert (new.name, new.venue, new.version) == ("Zo\u00eb", "B\u00fchne", 1)
 
 
 def test_slug_taken_by_a_concurrent_request_is_reported(

@@ -62,7 +62,7 @@ def test_job_queued_under_its_former_name_is_sent(event: Event, mailoutbox: Outb
 
 def test_booking_with_an_erased_address_gets_no_mail(event: Event, mailoutbox: Outbox) -> None:
     queue([store_booking(event)])
-    Booking.objects.update(customer_email="")
+    Booking.objects.update(customer_email="", canonical_email="")
     run_jobs()
     assert (mailoutbox, jobs()) == ([], [])
 
@@ -151,6 +151,24 @@ def test_recipient_is_retried_only_after_a_temporary_refusal(
     assert [job.status for job in jobs()] == [status]
     assert f"the recipient was refused with {answer[:3]}" in caplog.text
     assert EMAIL not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("Ada@STRA\u00dfE.example", "Ada@xn--strae-oqa.example"),
+        ("ada@\u03b2\u03cc\u03bb\u03bf\u03c2.example", "ada@xn--nxasmm1c.example"),
+        ("ada@bu\u0308cher.example", "ada@xn--bcher-kva.example"),
+        ("a{b}|c`d'e/f=g@shop.example", "a{b}|c`d'e/f=g@shop.example"),
+    ],
+    ids=ascii,
+)
+def test_envelope_and_header_have_the_domain_that_was_typed(
+    event: Event, mail_server: MailServer, typed: str, sent: str
+) -> None:
+    queue([store_booking(event, email=typed)])
+    run_jobs()
+    assert mail_server.recipients == [mail["To"] for mail in mail_server.received] == [sent]
 
 
 def test_failed_mail_does_not_block_the_next(event: Event, mail_server: MailServer) -> None:

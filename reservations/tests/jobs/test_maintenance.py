@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from pytest_django import Settings
 
 from reservations.jobs import maintenance
-from reservations.models import Event, IdempotencyRecord, Reservation
+from reservations.models import Booking, BookingMail, Event, IdempotencyRecord, Reservation
 from reservations.tests.database import locked, session_setting
 from reservations.tests.factories import EventFactory, expire_hold, hold
 from reservations.tests.queued_jobs import jobs, make_due, queue, run_jobs, store_booking
@@ -75,6 +75,39 @@ def test_idempotency_records_are_deleted_by_age_in_chunks(
     with django_assert_num_queries(9):
         maintenance.prune_idempotency_records(timestamp=0)
     assert [record.key for record in IdempotencyRecord.objects.all()] == ["young"]
+
+
+def test_records_of_mails_are_kept_while_they_are_needed(event: Event) -> None:
+    kept = []
+    for minutes, failure in ((59, ""), (61, ""), (29 * 1440, "why"), (31 * 1440, "why")):
+        mail = BookingMail.objects.create(
+            booking=store_booking(event),
+            kind="booked",
+            failure=failure,
+            at=Now() - timedelta(minutes=minutes),
+        )
+        kept += [mail.pk] if minutes in {59, 29 * 1440} else []
+    maintenance.prune_mails(timestamp=0)
+    assert sorted(BookingMail.objects.values_list("pk", flat=True)) == kept
+
+
+def test_bookings_of_an_older_version_get_a_canonical_email(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reservations.models.booking._CHUNK", 2)
+    odd = ("Ada@B\u00dcCHER.example", "\u017fAM@shop.example")
+    for email in (*odd, "b@c.example", " ", "D@e.example", ""):
+        store_booking(event, email=email)
+    Booking.objects.update(canonical_email="")
+    maintenance.complete_bookings(timestamp=0)
+    assert list(Booking.objects.order_by("pk").values_list("canonical_email", flat=True)) == [
+        "ada@xn--bcher-kva.example",
+        "\u017fam@shop.example",
+        "b@c.example",
+        "",
+        "d@e.example",
+        "",
+    ]
 
 
 def assign_to_worker(*, heartbeat: str, queue_name: str = "mail") -> None:

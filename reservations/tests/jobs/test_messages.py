@@ -1,11 +1,21 @@
 """Subject, text, HTML and headers of the e-mails to customers."""
 
+import unicodedata
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from email.message import Message
+from string import ascii_letters, digits
+from uuid import UUID
 
+import idna
 import pytest
+from django.core.mail.message import sanitize_address
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from pytest_django import Settings
 
+from reservations.email_addresses import canonicalise, to_ascii
 from reservations.jobs.messages import compose, render
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.factories import EventFactory
@@ -97,3 +107,40 @@ def test_subject_has_no_line_breaks_and_is_truncated(event: Event, name: str, sh
 def test_event_without_date_and_venue_shows_only_its_name(event: Event) -> None:
     booking = store_booking(event, seats=1)
     assert "1 ticket - Node.js Meet-up\n\n1 ticket in total" in render(booking, kind="booked").text
+
+
+atoms = st.text(f"{ascii_letters}{digits}!#$%&'*+-/=?^_`{{|}}~", min_size=1, max_size=12)
+# Letters that IDNA 2003, upper-casing or normalisation turn into others, and some that they do not.
+labels = st.text(
+    "abzABZ019-"
+    "\u00fc\u00dc\u00df\u1e9e\u03c3\u03c2\u03a3\u017f\u212a\u0130\u0308\ufb01\u05d0\u0660\u3042\uff41",
+    min_size=1,
+    max_size=6,
+)
+domains = st.lists(labels, min_size=1, max_size=3).map(".".join)
+addresses = st.builds(
+    "{}@{}.{}".format,
+    st.lists(atoms, min_size=1, max_size=3).map(".".join),
+    domains,
+    st.sampled_from(["example", "EXAMPLE", "\u0440\u0444", "xn--p1ai", "com"]),
+)
+
+
+@hypothesis_settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(typed=addresses)
+def test_mail_goes_to_exactly_the_address_that_was_typed(event: Event, typed: str) -> None:
+    if to_ascii(typed) is None:
+        return
+    local, _, domain = typed.rpartition("@")
+    expected = f"{local}@{idna.encode(unicodedata.normalize('NFC', domain.lower())).decode()}"
+    booking = Booking(id=UUID(int=1), customer_email=typed)
+    booking._prefetched_objects_cache = {"items": [Reservation(event=event, seats=1)]}  # type: ignore[attr-defined]
+    mail = compose(booking, kind="booked")
+    sent = message_from_bytes(mail.message().as_bytes(), policy=policy.default)
+    assert sent["To"].addresses[0].addr_spec == sent["To"] == expected
+    assert [sanitize_address(each, "utf-8") for each in mail.recipients()] == [expected]
+    for notation in (f"{local.upper()}@{domain}", expected, unicodedata.normalize("NFD", typed)):
+        if to_ascii(notation):
+            assert canonicalise(notation) == canonicalise(typed) == expected.lower()

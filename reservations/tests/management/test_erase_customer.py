@@ -105,6 +105,42 @@ def test_part_of_an_address_does_not_match(event: Event) -> None:
     assert erase("a%@shop.example") == "No booking or idempotency record contains this address.\n"
 
 
+def test_all_notations_of_an_address_are_erased(event: Event, client: APIClient) -> None:
+    notations = ("ada@B\u00dcCHER.example", "ada@bu\u0308cher.example", "Ada@xn--bcher-kva.example")
+    for email in (*notations, "ada@bucher.example"):
+        post_with_key(client, BOOKINGS, ascii(email), booking((event.slug, 1), email=email))
+    output = erase("ADA@b\u00fccher.example")
+    assert output == "Removed from 3 bookings and 3 idempotency records.\n"
+    assert set(Booking.objects.values_list("customer_email", "canonical_email")) == {
+        ("", ""),
+        ("ada@bucher.example", "ada@bucher.example"),
+    }
+    left = set(IdempotencyRecord.objects.values_list("outcome__customer_email", flat=True))
+    assert left == {"", "ada@bucher.example"}
+
+
+def test_bookings_of_an_older_version_are_erased(event: Event) -> None:
+    for email in ("Ada@B\u00dcCHER.example", "bob@shop.example", ""):
+        pk = book(event, email=email)
+        Booking.objects.filter(pk=pk).update(canonical_email="")
+    assert erase("ada@b\u00fccher.example").startswith("Removed from 1 booking ")
+    assert sorted(Booking.objects.values_list("customer_email", flat=True)) == [
+        "",
+        "",
+        "bob@shop.example",
+    ]
+
+
+@pytest.mark.parametrize(
+    "email", ["\u017fam@shop.example", "ada@[127.0.0.1]", "a@\U00010330.example"], ids=ascii
+)
+def test_unusual_addresses_can_be_erased(event: Event, email: str) -> None:
+    book(event, email=email)
+    book(event, email="sam@shop.example")
+    assert erase(email).startswith("Removed from 1 booking ")
+    assert erase("sam@shop.example").startswith("Removed from 1 booking ")
+
+
 @pytest.mark.parametrize(
     "email", ["", "ada", "@", "ada@", "%", "a@shop.example\nb@shop.example"], ids=repr
 )

@@ -14,7 +14,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel
-from reservations.models import DEFAULT_EVENT, Event
+from reservations.models import DEFAULT_EVENT, Booking, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.database import locked, run_and_disconnect, wait_for_lock_waiters
 from reservations.tests.factories import EventFactory, book, hold, reserve
@@ -185,3 +185,12 @@ def test_migrations_lift_the_timeouts_and_restore_them() -> None:
             signal.disconnect(dispatch_uid="record_timeouts")
     assert ("0", "10s", "0") in seen
     assert seen[-1] == ("10s", "3s", "10s")
+
+
+def test_existing_bookings_get_a_canonical_email(event: Event) -> None:
+    book(event, email="Ada@B\u00dcCHER.example")
+    migrate("0007")
+    call_command("migrate", "reservations", verbosity=0)
+    booking = Booking.objects.get()
+    assert booking.customer_email == "Ada@B\u00dcCHER.example"
+    assert booking.canonical_email == "ada@xn--bcher-kva.example"

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
-from reservations.models import Booking, Change, IdempotencyRecord, Reservation
+from reservations.models import Booking, BookingMail, Change, IdempotencyRecord, Reservation
 from reservations.tests.factories import EventFactory
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +78,17 @@ def test_impossible_reservation_is_rejected(constraint: str, values: dict[str, A
 def test_booking_with_unknown_status_is_rejected(db: None) -> None:
     booking = Booking(customer_email="", status="held", created_at=NOW)
     assert_rejected("booking_status_known", booking)
+
+
+def test_erased_booking_keeps_no_form_of_the_address(db: None) -> None:
+    booking = Booking(canonical_email="a@b.example", status="confirmed", created_at=NOW)
+    assert_rejected("booking_both_emails_erased", booking)
+
+
+def test_booking_has_one_record_of_each_mail(db: None) -> None:
+    booking = Booking.objects.create(status="confirmed", created_at=NOW)
+    BookingMail.objects.create(booking=booking, kind="booked", at=NOW)
+    assert_rejected("bookingmail_unique", BookingMail(booking=booking, kind="booked", at=NOW))
 
 
 def test_idempotency_key_is_unique_within_its_scope(db: None) -> None:

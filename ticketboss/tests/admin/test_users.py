@@ -80,6 +80,16 @@ def test_only_a_superuser_can_delete_staff(login: Login, admin_client: Client) -
     assert not User.objects.filter(pk=manager.pk).exists()
 
 
+def test_names_of_users_reject_invisible_characters(login: Login) -> None:
+    clerk = login("view_user", "change_user")
+    user = User.objects.get(username="clerk")
+    for name, status in (("A\u202eda", 200), ("A\u200bda", 200), ("Zoe\u0308", 302)):
+        values = PROFILE | PRIVILEGES | {"first_name": name, "last_name": name}
+        assert clerk.post(f"{USERS}{user.pk}/change/", values).status_code == status
+    user.refresh_from_db()
+    assert (user.first_name, user.last_name) == ("Zo\u00eb", "Zo\u00eb")
+
+
 def test_only_a_superuser_can_edit_a_superuser(login: Login) -> None:
     clerk = login("view_user", "change_user", "delete_user")
     chief = User.objects.create_superuser("chief", password="unchanged-99")

@@ -127,6 +127,18 @@ def test_numbers_with_many_digits_are_out_of_range(
         ("new\nline", "Partner ID must not contain control characters"),
         ("bell\x07", "Partner ID must not contain control characters"),
         ("\ud800", "Partner ID must not contain control characters"),
+        ("right\u202eleft", "Partner ID must not contain control characters"),
+        ("zero\u200bwidth", "Partner ID must not contain control characters"),
+        ("join\u200der", "Partner ID must not contain control characters"),
+        ("\ufeffmark", "Partner ID must not contain control characters"),
+        ("two\u2028lines", "Partner ID must not contain control characters"),
+        ("fill\u3164er", "Partner ID must not contain control characters"),
+        ("\u200b\u2060", "Partner ID is required"),
+        ("\u3164", "Partner ID is required"),
+        ("\u0301", "Partner ID is required"),
+        pytest.param(
+            "\u0958" * 51, "Partner ID must be at most 100 characters", id="too-long-in-nfc"
+        ),
     ],
     ids=repr,
 )
@@ -146,6 +158,13 @@ def test_valid_partner_is_stored_trimmed(event: Event, client: APIClient, partne
     response = post(client, "/reservations", RESERVATION | {"partnerId": partner})
     assert response.status_code == 201
     assert Reservation.objects.get().partner == partner.strip()
+
+
+def test_partner_is_stored_in_nfc(event: Event, client: APIClient) -> None:
+    decomposed = "Cafe\u0301 " + "e\u0301" * 95
+    response = post(client, "/reservations", RESERVATION | {"partnerId": decomposed})
+    assert response.status_code == 201
+    assert Reservation.objects.get().partner == "Caf\u00e9 " + "\u00e9" * 95
 
 
 def test_all_missing_fields_are_reported(event: Event, client: APIClient) -> None:

@@ -59,13 +59,28 @@ def test_list_can_be_filtered_by_email_status_and_event(event: Event, client: AP
         assert listed(client, eventId=unknown) == []
 
 
+def test_customer_is_found_by_any_notation_of_the_address(event: Event, client: APIClient) -> None:
+    notations = ("ada@B\u00dcCHER.example", "Ada@bu\u0308cher.example", "ada@xn--bcher-kva.EXAMPLE")
+    made = [str(book((event, 1), email=email)) for email in notations]
+    book((event, 1), email="ada@bucher.example")
+    for email in (*notations, "ADA@b\u00fccher.example"):
+        assert listed(client, email=email) == made[::-1]
+
+
+def test_domain_with_sharp_s_is_not_the_one_with_ss(event: Event, client: APIClient) -> None:
+    sharp = str(book((event, 1), email="ada@stra\u00dfe.example"))
+    double = str(book((event, 1), email="ada@strasse.example"))
+    assert listed(client, email="ada@STRASSE.example") == [double]
+    assert listed(client, email="ada@xn--strae-oqa.example") == [sharp]
+
+
 @pytest.mark.parametrize("status", ["confirmed", "", "x", "CONFIRMED,CANCELLED", "\x00"], ids=repr)
 def test_unknown_status_is_rejected(event: Event, client: APIClient, status: str) -> None:
     response = client.get(BOOKINGS, {"status": status})
     assert_invalid(response, ("status", "must be one of CONFIRMED, CANCELLED"))
 
 
-@pytest.mark.parametrize("email", ["", "x", "a@b", "\x00"], ids=repr)
+@pytest.mark.parametrize("email", ["", "x", "a@b", "\x00", "\u017fam@b.example"], ids=ascii)
 def test_invalid_email_is_rejected(event: Event, client: APIClient, email: str) -> None:
     response = client.get(BOOKINGS, {"email": email})
     assert_invalid(response, ("email", "must be a valid email"))
