@@ -20,6 +20,8 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
+from reservations import texts
+
 log = structlog.get_logger(__name__)
 
 _M = TypeVar("_M", bound=Model)
@@ -91,8 +93,9 @@ class LargeTableAdmin(LenientChangeListAdmin[_M], NonAtomicFormAdmin[_M]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[_M], search_term: str
     ) -> tuple[QuerySet[_M], bool]:
-        """Remove NUL characters from the search term: PostgreSQL does not accept them in text."""
-        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
+        """Normalise the search term like names, and remove NUL, which PostgreSQL rejects."""
+        term = texts.normalise(search_term.replace("\0", ""))
+        return super().get_search_results(request, queryset, term)
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
+from reservations import texts
 from reservations.admin.base import link
 from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import DayRangeFilter
@@ -58,7 +59,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
     ) -> tuple[QuerySet[Reservation], bool]:
         """Search by complete id or beginning of the partner id; an index supports each."""
-        term = search_term.replace("\0", "").strip()
+        term = texts.normalise(search_term.replace("\0", ""))
         wanted = Q(partner__startswith=term)
         with suppress(ValueError):
             wanted |= Q(pk=UUID(term))

@@ -24,7 +24,7 @@ class MailDropped(Exception):
 def claim(booking: Booking, *, kind: Kind) -> None:
     """Count an e-mail that is about to be sent, before it is sent.
 
-    If the worker dies before ``record_failure``, the e-mail stays counted, since it may have been
+    If the worker dies before ``return_claim``, the e-mail stays counted, since it may have been
     sent. Concurrent calls for one address wait for each other.
 
     Raises:
@@ -37,21 +37,27 @@ def claim(booking: Booking, *, kind: Kind) -> None:
         stored = Booking.objects.filter(pk=booking.pk, customer_email=booking.customer_email)
         if not stored.exists():
             raise MailDropped("the address was erased")
-        recent = BookingMail.objects.filter(recipient=recipient, at__gt=Now() - WINDOW)
-        counts = {(mail.booking_id, mail.kind): mail.sends for mail in recent}
-        exceeded = sum(counts.values()) >= MAX_MAILS
-        BookingMail.objects.update_or_create(
-            booking=booking,
-            kind=kind,
-            defaults={
-                "recipient": recipient,
-                "sends": counts.get((booking.pk, kind), 0) + (not exceeded),
-                "failure": TOO_MANY if exceeded else "",
-                "at": Now(),
-            },
-        )
-    if exceeded:
-        raise MailDropped(TOO_MANY)
+        failure = _count(booking, kind, recipient)
+    if failure:
+        raise MailDropped(failure)
+
+
+def _count(booking: Booking, kind: Kind, recipient: str) -> str:
+    """Count the e-mail, or record why it must not be sent; return the reason."""
+    recent = BookingMail.objects.filter(recipient=recipient, at__gt=Now() - WINDOW, sends__gt=0)
+    sends = {(mail.booking_id, mail.kind): mail.sends for mail in recent}
+    failure = TOO_MANY if sum(sends.values()) >= MAX_MAILS else ""
+    BookingMail.objects.update_or_create(
+        booking=booking,
+        kind=kind,
+        defaults={
+            "recipient": recipient,
+            "sends": sends.get((booking.pk, kind), 0) + (not failure),
+            "failure": failure,
+            "at": Now(),
+        },
+    )
+    return failure
 
 
 def record_sent(booking: Booking, *, kind: Kind) -> None:

@@ -68,6 +68,11 @@ def test_search_finds_slugs_and_names(admin_client: Client, sold: Event) -> None
     assert shown(admin_client.get(f"{EVENTS}?q=Meet-up")) == [sold]
 
 
+def test_search_finds_names_in_any_normalisation(admin_client: Client, sold: Event) -> None:
+    other = EventFactory.create(name="Caf\u00e9")
+    assert shown(admin_client.get(EVENTS, {"q": "Cafe\u0301"})) == [other]
+
+
 def test_new_event_has_all_seats_available(admin_client: Client) -> None:
     values = event_form(
         slug="jazz", name="Jazz", venue="Cellar", starts_at_0="2027-01-31", starts_at_1="20:00"

@@ -41,6 +41,12 @@ def test_search_finds_beginnings_of_partner_ids(
     assert len(shown(admin_client.get(f"{RESERVATIONS}?q={query}"))) == found
 
 
+def test_search_finds_partner_ids_in_any_normalisation(admin_client: Client, event: Event) -> None:
+    pk = reserve(event, partner="caf\u00e9-1")
+    response = admin_client.get(RESERVATIONS, {"q": "cafe\u0301"})
+    assert [row.pk for row in shown(response)] == [pk]
+
+
 def test_search_finds_a_partner_id_that_is_a_uuid(admin_client: Client, event: Event) -> None:
     partner = str(uuid4())
     pk = reserve(event, partner=partner)
