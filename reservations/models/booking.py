@@ -1,11 +1,14 @@
 """A customer's booking of seats for one or more events."""
 
 from typing import ClassVar
+from uuid import UUID
 
-from django.db import models, transaction
+import orjson
+from django.db import connection, models, transaction
 from django.db.models import Q
 from uuid_utils.compat import uuid7
 
+from reservations import sql
 from reservations.email_addresses import canonicalise
 
 _CHUNK = 1_000
@@ -78,17 +81,18 @@ def fill_canonical_emails(bookings: "models.Manager[Booking]") -> None:
     """
     incomplete = bookings.filter(WITHOUT_CANONICAL_EMAIL).order_by("pk")
     incomplete = incomplete.select_for_update(skip_locked=True, no_key=True)
-    rows = _fill(bookings, incomplete)
-    while len(rows) == _CHUNK:
-        rows = _fill(bookings, incomplete.filter(pk__gt=rows[-1].pk))
+    filled = _fill(incomplete)
+    while len(filled) == _CHUNK:
+        filled = _fill(incomplete.filter(pk__gt=filled[-1]))
 
 
-def _fill(
-    bookings: "models.Manager[Booking]", incomplete: "models.QuerySet[Booking]"
-) -> "list[Booking]":
+def _fill(incomplete: "models.QuerySet[Booking]") -> list[UUID]:
+    """Complete the first bookings; return their primary keys."""
     with transaction.atomic():
-        rows = list(incomplete[:_CHUNK])
-        for row in rows:
-            row.canonical_email = canonicalise(row.customer_email)
-        bookings.bulk_update(rows, ["canonical_email"], batch_size=100)
-    return rows
+        rows = list(incomplete.values_list("pk", "customer_email")[:_CHUNK])
+        values = [{"id": pk, "canonical_email": canonicalise(email)} for pk, email in rows]
+        with connection.cursor() as cursor:
+            # ``bulk_update`` takes 6 times as long: 6 minutes for a million bookings.
+            update = sql.update_from_json(incomplete.model, ("id", "canonical_email"))
+            cursor.execute(update, [orjson.dumps(values).decode()])
+    return [pk for pk, _ in rows]
