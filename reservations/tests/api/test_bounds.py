@@ -182,7 +182,7 @@ def test_long_content_type_and_method_are_echoed_in_part(
 
 
 def test_sentences_of_refusals_are_not_cut() -> None:
-    assert all(shorten(each.sentence()) == each.sentence() for each in Refusal.__subclasses__())
+    assert all(shorten(each.message) == each.message for each in Refusal.__subclasses__())
 
 
 def test_longest_list_of_short_items_fits(client: APIClient) -> None:
