@@ -1,12 +1,15 @@
 """Stores idempotency keys: one transaction claims a key and stores its outcome."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+from django.db.models import QuerySet
 
 from reservations.errors import Busy, IdempotencyKeyReused
 from reservations.idempotency.codec import OutcomeCodec
 from reservations.idempotency.key import IdempotencyKey
 from reservations.models import IdempotencyRecord
+from reservations.shared_reads import SharedReader
 
 
 class IdempotencyStore:
@@ -40,10 +43,7 @@ class IdempotencyStore:
             ],
             ignore_conflicts=True,
         )
-        stored = IdempotencyRecord.objects.filter(
-            scope__in={scope for scope, _ in distinct}, key__in={key for _, key in distinct}
-        )
-        self._records = {(record.scope, record.key): record for record in stored}
+        self._records = {(each.scope, each.key): each for each in _records_of(distinct)}
         if not distinct.keys() <= self._records.keys():
             raise Busy
 
@@ -83,11 +83,37 @@ class IdempotencyStore:
 
 
 def refuse_reuse(key: IdempotencyKey) -> None:
-    """Check that ``key`` was not used for another request.
+    """Check that ``key`` was not used for another request. Concurrent calls share a query.
 
     Raises:
         IdempotencyKeyReused: its record has another fingerprint.
+        Busy: too many calls are waiting, or the call waited too long.
     """
-    records = IdempotencyRecord.objects.filter(scope=key.scope, key=key.key)
-    if records.exclude(fingerprint=key.fingerprint).exists():
+    if _fingerprints.get(key) not in {None, key.fingerprint}:
         raise IdempotencyKeyReused
+
+
+def is_stored(key: IdempotencyKey) -> bool:
+    """Return whether ``key`` has an outcome. Concurrent calls share a query.
+
+    Raises:
+        Busy: too many calls are waiting, or the call waited too long.
+    """
+    return _fingerprints.get(key) is not None
+
+
+def _read_fingerprints(keys: Sequence[IdempotencyKey]) -> list[str | None]:
+    records = _records_of({(each.scope, each.key) for each in keys})
+    rows = records.values_list("scope", "key", "fingerprint")
+    found = {(scope, key): fingerprint for scope, key, fingerprint in rows}
+    return [found.get((each.scope, each.key)) for each in keys]
+
+
+def _records_of(names: Collection[tuple[str, str]]) -> QuerySet[IdempotencyRecord]:
+    """Return the records with these scopes and keys, and perhaps some with other pairs of them."""
+    return IdempotencyRecord.objects.filter(
+        scope__in={scope for scope, _ in names}, key__in={key for _, key in names}
+    )
+
+
+_fingerprints = SharedReader(_read_fingerprints)

@@ -5,7 +5,6 @@ the round trips and the fsync of every earlier buyer. Buyers that share a transa
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -14,17 +13,16 @@ from django.db import connection
 from reservations.batching import Batcher, Limits
 from reservations.database_errors import busy_if_unavailable, connect
 from reservations.errors import OutcomeUnknown, Refusal
-from reservations.ledger.commands import Command, ReservationCommand
+from reservations.ledger.commands import Command
 from reservations.ledger.execute import execute_batch
+from reservations.ledger.lookup import find_slugs
 from reservations.ledger.outcomes import Outcome
 from reservations.metrics import BATCH_COMMANDS
-from reservations.models import Reservation
 
 log = structlog.get_logger(__name__)
 
 _SHARED_QUEUE = ""
-"""Key of the queue for commands without exactly one known event: bookings of several events,
-cancellations of bookings, unknown reservations. A slug is never empty."""
+"""Key of the queue for commands that concern several events. A slug is never empty."""
 
 
 def commit_together(command: Command) -> Outcome | Exception:
@@ -39,9 +37,10 @@ def commit_together(command: Command) -> Outcome | Exception:
         OutcomeUnknown: the connection was lost while the batch was committed, or its leader was
             killed.
     """
-    slugs = command.slugs
-    if isinstance(command, ReservationCommand):
-        slugs = _find_slugs(command.reservation_id)
+    with busy_if_unavailable():
+        slugs = find_slugs(command)
+    if isinstance(slugs, Refusal):
+        return slugs
     # Return the connection of earlier queries of this request to the pool: only the leader of a
     # batch needs one, and callers must not hold one while they wait.
     if connection.connection is not None:
@@ -49,10 +48,6 @@ def commit_together(command: Command) -> Outcome | Exception:
     return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 
-def _find_slugs(reservation_id: UUID) -> tuple[str, ...]:
-    with busy_if_unavailable():
-        reservations = Reservation.objects.filter(pk=reservation_id)
-        return tuple(reservations.values_list("event__slug", flat=True))
 
 
 def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from rest_framework.test import APIClient
 
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.assertions import assert_no_drift
 from reservations.tests.factories import EventFactory
+from reservations.tests.proxy import Proxy
 from reservations.tests.queued_jobs import clear_jobs
 
 
@@ -58,3 +62,28 @@ def no_jobs(transactional_db: None) -> Iterator[None]:
     clear_jobs()
     yield
     clear_jobs()
+
+
+def disconnect() -> None:
+    """Close this process's connections, so that the next ones use the current parameters."""
+    wrapper = connections[DEFAULT_DB_ALIAS]
+    assert isinstance(wrapper, DatabaseWrapper)
+    wrapper.close()
+    wrapper.close_pool()
+
+
+@pytest.fixture
+def proxy(event: Event, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy between this process and its database."""
+    wrapper = type(connections[DEFAULT_DB_ALIAS])
+    original = wrapper.get_connection_params
+    with Proxy(original(connections[DEFAULT_DB_ALIAS])) as proxy:
+
+        def through_proxy(self: DatabaseWrapper) -> dict[str, Any]:
+            return original(self) | {"host": "127.0.0.1", "port": proxy.port, "sslmode": "disable"}
+
+        with monkeypatch.context() as patch:
+            patch.setattr(wrapper, "get_connection_params", through_proxy)
+            disconnect()
+            yield proxy
+        disconnect()

@@ -14,7 +14,7 @@ from reservations.tests.api.client import RESERVATION, post
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import run_and_disconnect, wait_for_lock_waiters
 from reservations.tests.factories import reserve
-from reservations.tests.ledger.proxy import Proxy
+from reservations.tests.proxy import Proxy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
 
