@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 
 from reservations.batching import Batcher, Limits
+from reservations.database_errors import busy_if_unavailable, connect
 from reservations.errors import Busy
 
 _Key = TypeVar("_Key")
@@ -25,20 +26,17 @@ class SharedReader(Generic[_Key, _Row]):
         # One queue for all keys. Reads are fast, so every request in flight may wait in it.
         self._batcher = Batcher(
             self._read_and_disconnect,
-            prepare=_connect,
+            prepare=connect,
             leader_killed_error=Busy,
-            limits=Limits(
-                settings.GROUP_COMMIT_MAX_BATCH,
-                settings.MAX_CONCURRENT_REQUESTS,
-                settings.GROUP_COMMIT_QUEUE_TIMEOUT,
-            ),
+            limits=Limits(settings.GROUP_COMMIT_MAX_BATCH, settings.MAX_CONCURRENT_REQUESTS),
         )
 
     def get(self, key: _Key) -> _Row:
         """Return the row of ``key``.
 
         Raises:
-            Busy: too many calls are waiting, or the call waited too long.
+            Busy: too many calls are waiting, the call waited too long, or the database is
+                unavailable.
         """
         # A shared query may run on another connection, which cannot see what the caller's open
         # transaction has written.
@@ -53,10 +51,7 @@ class SharedReader(Generic[_Key, _Row]):
     def _read_and_disconnect(self, keys: Sequence[_Key]) -> Sequence[_Row]:
         # Return the connection to the pool at once: the leader's client may be slow.
         try:
-            return self._read(keys)
+            with busy_if_unavailable():
+                return self._read(keys)
         finally:
             connection.close()
-
-
-def _connect() -> None:
-    connection.ensure_connection()  # of the thread that calls this

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db.utils import Error
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
@@ -10,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
-from reservations.schema import is_migrated
+from reservations.api.readiness import database_check
 
 SHUTTING_DOWN = "server.shutting_down"
 """A key of the WSGI environ. A server sets it after it has been told to stop."""
@@ -60,7 +59,8 @@ class ReadyView(APIView):
         operation_id="getReadiness",
         summary="Readiness check",
         description="Returns 200 if the database is reachable and has every migration of this "
-        "version, otherwise 503. A server that is shutting down returns 503.",
+        "version, otherwise 503. The database is asked at most once a second, and has 2 seconds to "
+        "answer. A server that is shutting down returns 503.",
         tags=_TAGS,
         parameters=HEADERS,
         responses={
@@ -76,14 +76,7 @@ class ReadyView(APIView):
         """
         if SHUTTING_DOWN in request.META:
             raise NotReady("The server is shutting down")
-        problem = _database_problem()
+        problem = database_check.problem()
         if problem:
             raise NotReady(f"The database is not ready: {problem}")
         return Response({"status": "ok", "database": "ok"})
-
-
-def _database_problem() -> str | None:
-    try:
-        return None if is_migrated() else "a migration is missing"
-    except Error:
-        return "unreachable"
