@@ -67,6 +67,13 @@ class PreconditionFailed(Refusal):
 
 
 @dataclass(unsafe_hash=True)
+class VersionAhead(Refusal):
+    """The event has not reached this version, read its changes again from the start"""
+
+    version: int
+
+
+@dataclass(unsafe_hash=True)
 class ReservationNotFound(Refusal):
     """There is no such reservation, or it no longer takes seats."""
 

@@ -1,19 +1,23 @@
 """Read queries. They return committed figures: expired holds count as held until released."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connection
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 
-from reservations.batching import Batcher, Limits
-from reservations.database_errors import busy_if_unavailable, connect
 from reservations.email_addresses import canonicalise
-from reservations.errors import BookingNotFound, Busy, EventNotFound, ReservationNotFound
-from reservations.models import Booking, Change, Event, Reservation, is_slug
+from reservations.errors import (
+    BookingNotFound,
+    EventNotFound,
+    ReservationNotFound,
+    VersionAhead,
+)
+from reservations.keysets import Keyset
+from reservations.models import SORT_DATE, Booking, Change, Event, Reservation, is_slug
+from reservations.shared_reads import SharedReader
 
 
 def get_event(slug: str) -> Event:
@@ -25,33 +29,31 @@ def get_event(slug: str) -> Event:
     """
     if not is_slug(slug):
         raise EventNotFound(slug)
-    # A shared query may run on another connection, which cannot see what the caller's open
-    # transaction has written.
-    event = _read([slug])[0] if connection.in_atomic_block else _readers.submit("", slug)
+    event = _events.get(slug)
     if event is None:
         raise EventNotFound(slug)
     return event
 
 
-def _read(slugs: Sequence[str]) -> list[Event | None]:
-    with busy_if_unavailable():
-        found = {event.slug: event for event in Event.objects.filter(slug__in=set(slugs))}
+def _read_events(slugs: Sequence[str]) -> list[Event | None]:
+    found = {event.slug: event for event in Event.objects.filter(slug__in=set(slugs))}
     return [found.get(slug) for slug in slugs]
 
 
-# A shared query starts after the last of its callers has arrived, so none gets outdated figures.
-_readers = Batcher(
-    _read,
-    prepare=connect,
-    leader_killed_error=Busy,
-    # One queue for all events. Reads are fast, so every request in flight may wait in it.
-    limits=Limits(settings.GROUP_COMMIT_MAX_BATCH, settings.MAX_CONCURRENT_REQUESTS),
+_events = SharedReader(_read_events)
+
+
+EVENTS_BY_DATE = Keyset(name="events-by-date", fields=("sort_date", "slug"), types=(datetime, str))
+EVENTS_BY_SLUG = Keyset(name="events", fields=("slug",), types=(str,))
+"""Unlike the date, the slug never changes."""
+BOOKINGS_BY_TIME = Keyset(
+    name="bookings", fields=("sort_time", "id"), types=(datetime, UUID), descending=True
 )
 
 
 def get_events() -> QuerySet[Event]:
-    """Return all events ordered by date and slug, undated ones last."""
-    return Event.objects.order_by("starts_at", "slug")
+    """Return all events, to be sorted by ``EVENTS_BY_DATE`` or ``EVENTS_BY_SLUG``."""
+    return Event.objects.annotate(sort_date=SORT_DATE)
 
 
 def get_upcoming_events(*, limit: int) -> QuerySet[Event]:
@@ -68,7 +70,12 @@ def get_changes(event: Event, *, after: int, limit: int) -> list[Change]:
 
     Versions are assigned under the event's lock, which is held until COMMIT, so they become visible
     in order: a reader that continues from the last version it has seen misses none.
+
+    Raises:
+        VersionAhead: the event has not reached version ``after``.
     """
+    if after > event.version:
+        raise VersionAhead(event.version)
     return list(event.changes.filter(version__gt=after).order_by("version")[:limit])
 
 
@@ -88,7 +95,7 @@ def get_reservation(reservation_id: UUID) -> Reservation:
 def get_bookings(
     *, email: str | None = None, status: str | None = None, event: str | None = None
 ) -> QuerySet[Booking]:
-    """Return bookings with their items, newest first.
+    """Return bookings with their items, to be sorted by ``BOOKINGS_BY_TIME``.
 
     Args:
         email: only bookings of the customer with this address, in any of its notations.
@@ -98,12 +105,27 @@ def get_bookings(
     bookings = _bookings()
     if email is not None:
         bookings = bookings.filter(canonical_email=canonicalise(email))
+    if event is not None:
+        return _including(event, bookings, status)
     if status is not None:
         bookings = bookings.filter(status=status)
-    if event is not None:
-        items = Reservation.objects.filter(event__slug=event, booking=OuterRef("pk"))
-        bookings = bookings.filter(Exists(items)) if is_slug(event) else bookings.none()
-    return bookings
+    return bookings.annotate(sort_time=F("created_at"))
+
+
+def _including(slug: str, bookings: QuerySet[Booking], status: str | None) -> QuerySet[Booking]:
+    """Return the ``bookings`` with an item for the event with this slug.
+
+    Time and status are those of the item, because there are indexes that combine them with the
+    event. They are equal to those of the booking: the ledger writes both together.
+    """
+    # Looked up here, not in the query, so that PostgreSQL plans for the bookings of this event.
+    event = _events.get(slug) if is_slug(slug) else None
+    if event is None:
+        return bookings.none().annotate(sort_time=F("created_at"))
+    item: dict[str, Any] = {"items__event": event.pk}
+    if status is not None:
+        item["items__status"] = status
+    return bookings.filter(**item).annotate(sort_time=F("items__created_at"))
 
 
 def get_booking(booking_id: UUID) -> Booking:

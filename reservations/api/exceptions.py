@@ -55,6 +55,7 @@ _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
     errors.NotEnoughSeats: _Mapping(409, ("requested", "available_seats")),
     errors.VersionConflict: _Mapping(409, ("version",)),
     errors.PreconditionFailed: _Mapping(412, ("version",), reported_as=errors.VersionConflict),
+    errors.VersionAhead: _Mapping(409, ("version",)),
     errors.ReservationNotFound: _Mapping(404),
     # The reservations API does not expose the items of bookings.
     errors.PartOfBooking: _Mapping(404, reported_as=errors.ReservationNotFound),

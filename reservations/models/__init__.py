@@ -2,7 +2,7 @@
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change
-from reservations.models.event import DEFAULT_EVENT, Event, is_slug
+from reservations.models.event import DEFAULT_EVENT, SORT_DATE, Event, is_slug
 from reservations.models.idempotency import IdempotencyRecord
 from reservations.models.mail import BookingMail
 from reservations.models.periodic import PeriodicJob
@@ -10,6 +10,7 @@ from reservations.models.reservation import Reservation
 
 __all__ = [
     "DEFAULT_EVENT",
+    "SORT_DATE",
     "Booking",
     "BookingMail",
     "Change",

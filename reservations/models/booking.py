@@ -47,6 +47,7 @@ class Booking(models.Model):
         permissions = (("cancel_booking", "Can cancel bookings and return their seats"),)
         indexes = (
             models.Index(fields=["-created_at", "-id"], name="booking_newest"),
+            models.Index(fields=["status", "-created_at", "-id"], name="booking_status"),
             models.Index(
                 fields=["canonical_email", "-created_at", "-id"], name="booking_canonical_email"
             ),

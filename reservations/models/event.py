@@ -1,16 +1,22 @@
 """Events and their counters."""
 
 import re
+from datetime import UTC, datetime
 
 from django.core.validators import MinValueValidator
 from django.db import IntegrityError, models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 
 from reservations.database_errors import violated_constraint
 from reservations.errors import EventExists
 
 DEFAULT_EVENT = "node-meetup-2025"
 """Slug of the event used for requests that name no event. A data migration creates the event."""
+
+SORT_DATE = Coalesce("starts_at", Value(datetime.max.replace(tzinfo=UTC)))
+"""The date of an event, or the last possible one if it has none: sorts like ``starts_at``, but is
+never null. There is an index on it."""
 
 _SLUG = re.compile(r"[-a-zA-Z0-9_]{1,100}")
 
@@ -77,6 +83,7 @@ class Event(models.Model):
 
     class Meta:
         default_permissions = ("add", "change", "view")
+        indexes = (models.Index(SORT_DATE, "slug", name="event_date"),)
         constraints = (
             models.UniqueConstraint(fields=["slug"], name="event_slug_unique"),
             models.CheckConstraint(

@@ -71,9 +71,14 @@ class Reservation(models.Model):
                 name="reservation_booking",
             ),
             models.Index(
-                fields=["event", "-booking"],
+                fields=["event", "-created_at", "-booking"],
                 condition=Q(booking__isnull=False),
-                name="reservation_event_booking",
+                name="reservation_event_booked",
+            ),
+            models.Index(
+                fields=["event", "status", "-created_at", "-booking"],
+                condition=Q(booking__isnull=False),
+                name="reservation_event_status",
             ),
         )
         constraints = (

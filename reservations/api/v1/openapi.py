@@ -26,7 +26,7 @@ from reservations.api.openapi import (
 )
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
 from reservations.api.v1.exceptions import exception_handler
-from reservations.api.v1.pagination import PageQuery, Pagination
+from reservations.api.v1.pagination import Pagination
 from reservations.api.v1.serializers import (
     BookingRequest,
     BookingSerializer,
@@ -34,6 +34,7 @@ from reservations.api.v1.serializers import (
     ChangeSerializer,
     ChangesQuery,
     EventSerializer,
+    EventsQuery,
 )
 from reservations.models import DEFAULT_EVENT
 
@@ -62,6 +63,12 @@ class UnknownEvent(V1Error):
     )
 
 
+class VersionAhead(V1Error):
+    """The event has not reached the version in `after`."""
+
+    version = serializers.IntegerField(help_text="The current version of the event")
+
+
 class ShortItem(serializers.Serializer[Any]):
     __doc__ = "An item with too few available seats."
 
@@ -88,6 +95,7 @@ refusals = partial(
     bodies={
         errors.EventNotFound: UnknownEvent,
         errors.InsufficientSeats: InsufficientSeats,
+        errors.VersionAhead: VersionAhead,
         exceptions.ValidationError: V1Invalid,
         exceptions.ParseError: V1Invalid,
     },
@@ -126,12 +134,15 @@ _BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagina
 LIST_EVENTS = extend_schema(
     operation_id="listEvents",
     summary="List events by date",
-    description="Ordered by date, then by id. Events without a date come last.",
+    description="Pages are ordered by date, then by id; events without a date come last. To read "
+    "all events, begin with an empty `cursor` and continue with `nextCursor` until it is null. "
+    "Such a walk is ordered by id, so it repeats and skips no event, even if dates are edited "
+    "meanwhile. The `nextCursor` of a page continues in the order of the pages.",
     tags=_EVENTS,
-    parameters=[PageQuery, *HEADERS],
+    parameters=[EventsQuery, *HEADERS],
     responses={
         200: success(_EVENT_PAGE, "A page of events", _EXAMPLES["listEvents"]),
-        **refusals(*validation_errors(PageQuery), errors.Busy()),
+        **refusals(*validation_errors(EventsQuery), errors.Busy()),
     },
 )
 
@@ -154,19 +165,26 @@ LIST_CHANGES = extend_schema(
     summary="List the changes of an event",
     description="Returns changes in order and without gaps, even while new ones are being written. "
     "To read later changes, send another request with `after` set to `next`. Clients must accept "
-    "new values of `kind`.",
+    "new values of `kind`. 409 means that the event has been restored from a backup.",
     tags=_EVENTS,
     parameters=[_EVENT_ID, ChangesQuery, *HEADERS],
     responses={
         200: success(_CHANGE_PAGE, "Changes in order", _EXAMPLES["listChanges"]),
-        **refusals(*validation_errors(ChangesQuery), _UNKNOWN_EVENT, errors.Busy()),
+        **refusals(
+            *validation_errors(ChangesQuery),
+            _UNKNOWN_EVENT,
+            errors.VersionAhead(version=31),
+            errors.Busy(),
+        ),
     },
 )
 
 LIST_BOOKINGS = extend_schema(
     operation_id="listBookings",
     summary="List bookings, newest first",
-    description="Returns the bookings that match all of the given filters.",
+    description="Returns the bookings that match all of the given filters. To read all of them, "
+    "begin with an empty `cursor` and continue with `nextCursor`, and the same filters, until it "
+    "is null. New bookings do not shift the entries of such a walk.",
     tags=_BOOKINGS,
     parameters=[BookingsQuery, *HEADERS],
     responses={

@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from reservations import queries
 from reservations.api.fields import (
     QueryCharField,
     QueryIntegerField,
@@ -13,7 +14,13 @@ from reservations.api.fields import (
 )
 from reservations.api.parsers import JSONObjectParser
 from reservations.api.v1.fields import EmailField, ItemsField, StatusField
-from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
+from reservations.api.v1.pagination import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    CursorField,
+    Order,
+    PageQuery,
+)
 from reservations.ledger.commands import BookingItem
 from reservations.ledger.outcomes import BookedItem, BookingOutcome
 from reservations.models import Booking, Change, Event, Reservation
@@ -56,9 +63,20 @@ class BookingRequest(serializers.Serializer[dict[str, Any]]):
     items: Any = ItemsField(child=ItemRequest(), help_text="Each event at most once")
 
 
+EVENTS = Order(queries.EVENTS_BY_DATE, queries.EVENTS_BY_SLUG)
+BOOKINGS = Order(queries.BOOKINGS_BY_TIME, queries.BOOKINGS_BY_TIME)
+
+
+class EventsQuery(PageQuery):
+    """The query string of GET /api/v1/events."""
+
+    cursor = CursorField(EVENTS)
+
+
 class BookingsQuery(PageQuery):
     """The query string of GET /api/v1/bookings."""
 
+    cursor = CursorField(BOOKINGS)
     email = EmailField(
         required=False,
         help_text="Only bookings of this customer, with the address in any of its notations",

@@ -17,14 +17,17 @@ from reservations.api.responses import JSONResponse
 from reservations.api.serialization import represent, represent_all, validate
 from reservations.api.v1 import openapi
 from reservations.api.v1.exceptions import exception_handler
-from reservations.api.v1.pagination import PageQuery, paginate
+from reservations.api.v1.pagination import paginate
 from reservations.api.v1.serializers import (
+    BOOKINGS,
+    EVENTS,
     BookingRequest,
     BookingSerializer,
     BookingsQuery,
     ChangeSerializer,
     ChangesQuery,
     EventSerializer,
+    EventsQuery,
 )
 from reservations.errors import BookingNotFound
 from reservations.ledger import submit
@@ -48,9 +51,9 @@ class EventViewSet(V1ViewSet):
 
     @openapi.LIST_EVENTS
     def list(self, request: Request) -> JSONResponse:
-        """Return a page of events, by date."""
-        query = _validate_query(PageQuery, request)
-        events, pagination = paginate(queries.get_events(), **query)
+        """Return a page of events: by date, or by id in a walk."""
+        query = _validate_query(EventsQuery, request)
+        events, pagination = paginate(queries.get_events(), EVENTS, **query)
         return JSONResponse(
             {"data": represent_all(EventSerializer, events), "pagination": pagination}
         )
@@ -79,8 +82,8 @@ class BookingsViewSet(V1ViewSet):
     def list(self, request: Request) -> JSONResponse:
         """Return a page of bookings, newest first."""
         query = _validate_query(BookingsQuery, request)
-        page, limit = query.pop("page"), query.pop("limit")
-        found, pagination = paginate(queries.get_bookings(**query), page=page, limit=limit)
+        paging = query.pop("paging")
+        found, pagination = paginate(queries.get_bookings(**query), BOOKINGS, paging)
         return JSONResponse(
             {"data": represent_all(BookingSerializer, found), "pagination": pagination}
         )

@@ -36,7 +36,16 @@ def test_bookings_are_listed_newest_first(event: Event, client: APIClient, slash
     shown = [client.get(f"{BOOKINGS}/{each}").json()["data"] for each in (second, first)]
     assert (response.status_code, response.json()) == (
         200,
-        {"data": shown, "pagination": {"page": 1, "limit": 20, "total": 2, "totalPages": 1}},
+        {
+            "data": shown,
+            "pagination": {
+                "page": 1,
+                "limit": 20,
+                "total": 2,
+                "totalPages": 1,
+                "nextCursor": None,
+            },
+        },
     )
     assert [item["eventId"] for item in shown[0]["items"]] == [other.slug, event.slug]
 
@@ -98,7 +107,13 @@ def test_list_is_paginated(event: Event, client: APIClient) -> None:
     made = [str(book((event, 1))) for _ in range(3)][::-1]
     response = client.get(BOOKINGS, {"page": 2, "limit": 2}).json()
     assert [each["id"] for each in response["data"]] == made[2:]
-    assert response["pagination"] == {"page": 2, "limit": 2, "total": 3, "totalPages": 2}
+    assert response["pagination"] == {
+        "page": 2,
+        "limit": 2,
+        "total": 3,
+        "totalPages": 2,
+        "nextCursor": None,
+    }
     past = client.get(BOOKINGS, {"page": 3, "limit": 2}).json()
     assert (past["data"], past["pagination"]["totalPages"]) == ([], 2)
 
@@ -106,7 +121,13 @@ def test_list_is_paginated(event: Event, client: APIClient) -> None:
 def test_empty_list_has_no_pages(event: Event, client: APIClient) -> None:
     assert client.get(BOOKINGS).json() == {
         "data": [],
-        "pagination": {"page": 1, "limit": 20, "total": 0, "totalPages": 0},
+        "pagination": {
+            "page": 1,
+            "limit": 20,
+            "total": 0,
+            "totalPages": 0,
+            "nextCursor": None,
+        },
     }
 
 
@@ -117,6 +138,12 @@ def test_number_of_queries_does_not_grow_with_bookings(client: APIClient, number
     with CaptureQueriesContext(connection) as queries:
         assert len(client.get(BOOKINGS).json()["data"]) == number
     assert len(queries) == 3
+    with CaptureQueriesContext(connection) as queries:
+        assert len(client.get(BOOKINGS, {"cursor": ""}).json()["data"]) == number
+    assert len(queries) == 2
+    with CaptureQueriesContext(connection) as queries:
+        by_event = client.get(BOOKINGS, {"cursor": "", "eventId": events[0].slug}).json()
+    assert (len(by_event["data"]), len(queries)) == (number, 3)
     with CaptureQueriesContext(connection) as queries:
         assert client.get(f"{BOOKINGS}/{bookings[0]}").status_code == 200
     assert len(queries) == 2

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
+from reservations.errors import VersionAhead
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, ReleaseHolds
 from reservations.models import Change, Event
@@ -86,24 +87,32 @@ def test_events_are_listed_by_date_then_id_undated_last(event: Event, client: AP
         dated(day, slug)
     shown = client.get(EVENTS).json()
     assert [each["id"] for each in shown["data"]] == ["b", "c", "d", "a", "node-meetup-2025"]
-    assert shown["pagination"] == {"page": 1, "limit": 20, "total": 5, "totalPages": 1}
+    assert shown["pagination"] == {
+        "page": 1,
+        "limit": 20,
+        "total": 5,
+        "totalPages": 1,
+        "nextCursor": None,
+    }
 
 
 def test_list_is_paginated(event: Event, client: APIClient, slash: str) -> None:
     for number in range(1, 5):
         dated(number, f"e{number}")
 
-    def page(number: int, limit: int = 2) -> tuple[list[str], dict[str, int]]:
+    def page(number: int, limit: int = 2) -> tuple[list[str], dict[str, Any]]:
         shown = client.get(EVENTS + slash, {"page": number, "limit": limit})
         assert shown.status_code == 200
-        return [each["id"] for each in shown.json()["data"]], shown.json()["pagination"]
+        pagination = shown.json()["pagination"]
+        assert (pagination.pop("nextCursor") is None) == (number > 2 or limit > 2)
+        return [each["id"] for each in shown.json()["data"]], pagination
 
     assert page(1) == (["e1", "e2"], {"page": 1, "limit": 2, "total": 5, "totalPages": 3})
     assert page(3) == (
         ["node-meetup-2025"],
         {"page": 3, "limit": 2, "total": 5, "totalPages": 3},
     )
-    for past in (4, 10**9):
+    for past in (4, 5000):
         assert page(past) == ([], {"page": past, "limit": 2, "total": 5, "totalPages": 3})
     assert len(page(1, 100)[0]) == 5
 
@@ -132,6 +141,9 @@ def test_number_of_queries_does_not_grow_with_events(client: APIClient, events: 
     with CaptureQueriesContext(connection) as queries:
         assert len(client.get(EVENTS).json()["data"]) >= events
     assert len(queries) == 2
+    with CaptureQueriesContext(connection) as queries:
+        assert len(client.get(EVENTS, {"cursor": ""}).json()["data"]) >= events
+    assert len(queries) == 1
     with CaptureQueriesContext(connection) as queries:
         assert client.get(f"{EVENTS}/{created[0].slug}").status_code == 200
     assert len(queries) == 1
@@ -194,7 +206,19 @@ def test_changes_are_read_in_pages(event: Event, client: APIClient) -> None:
     rest = changes(client, event, after=2)
     assert ([each["version"] for each in rest["data"]], rest["next"]) == ([3, 4, 5], 5)
     assert changes(client, event, after=5) == {"data": [], "next": 5}
-    assert changes(client, event, after=2**63 - 1) == {"data": [], "next": 2**63 - 1}
+
+
+@pytest.mark.parametrize("after", [2, 2**63 - 1])
+def test_changes_after_a_version_not_reached_are_refused(
+    event: Event, client: APIClient, after: int
+) -> None:
+    """After a restore from a backup, a consumer must learn that it is ahead."""
+    reserve(event)
+    response = client.get(f"{EVENTS}/{event.slug}/changes", {"after": after})
+    assert (response.status_code, response.json()) == (
+        409,
+        {"error": "VersionAhead", "message": VersionAhead.sentence(), "version": 1},
+    )
 
 
 @pytest.mark.parametrize("invalid", [each for each in INVALID_NUMBERS if each != "0"])
