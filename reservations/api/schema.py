@@ -1,9 +1,12 @@
 """The OpenAPI document, and a page that shows it."""
 
 from functools import cache
-from typing import cast
+from hashlib import sha256
+from typing import NamedTuple, cast
 
 from django.http import HttpResponse
+from django.utils.cache import get_conditional_response
+from django.utils.http import quote_etag
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
 from drf_spectacular.utils import extend_schema
@@ -29,21 +32,29 @@ class SchemaView(BaseAPIView):
         renderer = request.accepted_renderer
         document = _document(type(renderer))  # type: ignore[arg-type]
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
-        return HttpResponse(
-            document,
+        response = HttpResponse(
+            document.content,
             content_type=renderer.media_type + charset,
             headers={
                 "Cache-Control": f"max-age={_MAX_AGE_SECONDS}",
                 "Content-Disposition": f'inline; filename="TicketBoss.{renderer.format}"',
+                "ETag": document.etag,
             },
         )
+        return get_conditional_response(request, document.etag, response=response) or response
+
+
+class _Document(NamedTuple):
+    content: bytes
+    etag: str
 
 
 @cache
-def _document(renderer: type[BaseRenderer]) -> bytes:
+def _document(renderer: type[BaseRenderer]) -> _Document:
     """Return the rendered document; cached, because rendering it takes tens of milliseconds."""
-    document = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    return cast("bytes", renderer().render(document, renderer_context={}))
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    content = cast("bytes", renderer().render(schema, renderer_context={}))
+    return _Document(content, quote_etag(sha256(content).hexdigest()))
 
 
 class DocsView(SpectacularSwaggerSplitView):
