@@ -48,8 +48,6 @@ def commit_together(command: Command) -> Outcome | Exception:
     return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 
-
-
 def _execute(batch: Sequence[Command]) -> Sequence[Outcome | Exception]:
     BATCH_COMMANDS.observe(len(batch))
     try:

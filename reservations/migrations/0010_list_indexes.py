@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     first, and does not deadlock with the migration.
     """
 
-    dependencies = [("reservations", "0007_check_references_on_delete")]
+    dependencies = [("reservations", "0009_fill_canonical_emails")]
     operations = [
         migrations.AddIndex(
             model_name="event",

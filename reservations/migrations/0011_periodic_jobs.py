@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """Creates an empty table. The worker adds the rows, so that each job runs once on its start."""
 
-    dependencies = [("reservations", "0009_fill_canonical_emails")]
+    dependencies = [("reservations", "0010_list_indexes")]
     operations = [
         migrations.CreateModel(
             name="PeriodicJob",

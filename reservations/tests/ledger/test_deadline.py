@@ -27,7 +27,7 @@ from reservations.tests.database import (
     wait_for_lock_waiters,
 )
 from reservations.tests.factories import reservation_of, reserve
-from reservations.tests.ledger.proxy import Proxy
+from reservations.tests.proxy import Proxy
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("races")]
 

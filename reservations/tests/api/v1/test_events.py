@@ -217,7 +217,7 @@ def test_changes_after_a_version_not_reached_are_refused(
     response = client.get(f"{EVENTS}/{event.slug}/changes", {"after": after})
     assert (response.status_code, response.json()) == (
         409,
-        {"error": "VersionAhead", "message": VersionAhead.sentence(), "version": 1},
+        {"error": "VersionAhead", "message": VersionAhead.message, "version": 1},
     )
 
 
