@@ -68,7 +68,9 @@ class PreconditionFailed(Refusal):
 
 @dataclass(unsafe_hash=True)
 class VersionAhead(Refusal):
-    """The event has not reached this version, read its changes again from the start"""
+    """A client asks for changes after a version that the event does not have."""
+
+    message = "The event has not reached this version, read its changes again from the start"
 
     version: int
 
