@@ -335,6 +335,8 @@ WHITENOISE_USE_FINDERS = True
 
 # --- Staff accounts -----------------------------------------------------------------------------
 
+# After a login at /admin/login/ itself: Unfold's form does not send Django's hidden "next".
+LOGIN_REDIRECT_URL = "admin:index"
 PASSWORD_HASHERS = ["ticketboss.accounts.hashers.PBKDF2PasswordHasher"]
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
