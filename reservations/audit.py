@@ -81,7 +81,7 @@ def audit(events: QuerySet[Event]) -> Iterator[tuple[Event, list[Drift]]]:
     """
     with _snapshot():
         for event in events.order_by("pk"):
-            yield event, list(_drifts(event))
+            yield event, list(find_drifts(event))
 
 
 def find_orphans() -> list[Drift]:
@@ -98,15 +98,11 @@ def find_orphans() -> list[Drift]:
     return [Drift(None, column, stored, 0) for column, stored in figures.items() if stored]
 
 
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    with transaction.atomic(durable=True):
-        sql.read_one_snapshot()
-        sql.set_for_transaction(statement_timeout=0, idle_in_transaction_session_timeout=0)
-        yield
+def find_drifts(event: Event) -> Iterator[Drift]:
+    """Yield the drifts of ``event``.
 
-
-def _drifts(event: Event) -> Iterator[Drift]:
+    No sale may change the event in the meantime: lock it, or read a single snapshot.
+    """
     replay = _replay(event)
     live = _live_reservations(event)
     figures = [
@@ -125,6 +121,14 @@ def _drifts(event: Event) -> Iterator[Drift]:
     for column, stored, expected in figures:
         if stored != expected:
             yield Drift(event.slug, column, stored, expected)
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    with transaction.atomic(durable=True):
+        sql.read_one_snapshot()
+        sql.set_for_transaction(statement_timeout=0, idle_in_transaction_session_timeout=0)
+        yield
 
 
 def _replay(event: Event) -> _Replay:

@@ -32,8 +32,8 @@ def is_slug(text: str) -> bool:
 class EventManager(models.Manager["Event"]):
     """Creates events, and lets fixtures refer to an event by its slug.
 
-    ``Event`` deliberately has no ``natural_key``: loading a fixture with an existing event fails on
-    the unique slug, instead of overwriting its counters.
+    ``Event`` deliberately has no ``natural_key``, so fixtures never update an event by its slug:
+    ``manage.py loaddata`` decides itself what to do with an event that exists.
     """
 
     def get_by_natural_key(self, slug: str) -> "Event":
