@@ -1,6 +1,6 @@
 """Read queries. They return committed figures: expired holds count as held until released."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,9 @@ from reservations.errors import (
 from reservations.keysets import Keyset
 from reservations.models import SORT_DATE, Booking, Change, Event, Reservation, is_slug
 from reservations.shared_reads import SharedReader
+
+_SALE_DURATION = timedelta(minutes=2)
+"""More than the time in which a command waits for its queue, connection and lock, or times out."""
 
 
 def get_event(slug: str) -> Event:
@@ -77,6 +80,31 @@ def get_changes(event: Event, *, after: int, limit: int) -> list[Change]:
     if after > event.version:
         raise VersionAhead(event.version)
     return list(event.changes.filter(version__gt=after).order_by("version")[:limit])
+
+
+def get_changes_of(reservations: Collection[UUID]) -> list[Change]:
+    """Return all changes of a few reservations, given by their ids, newest first.
+
+    No index covers the changes that made the reservations: each sale would pay for it. Their ids
+    are UUIDv7 of the same process, so they follow the reservations' ids within a short time.
+    """
+    if not reservations:
+        return []
+    changes = Change.objects.select_related("event").filter(reservation__in=reservations)
+    made = changes.filter(
+        pk__gte=min(reservations), pk__lt=_later(max(reservations), _SALE_DURATION)
+    )
+    # ``made`` stops reading as soon as it has found them all.
+    first = made.order_by("pk")[: len(reservations)]
+    later = changes.filter(kind__in=Change.AFTER_SALE).order_by()
+    found = {change.pk: change for change in (*first, *later)}
+    return sorted(found.values(), key=lambda change: (change.at, change.pk), reverse=True)
+
+
+def _later(uuid7: UUID, delay: timedelta) -> UUID:
+    """Return the first UUIDv7 of the millisecond ``delay`` after that of ``uuid7``."""
+    milliseconds = (uuid7.int >> 80) + delay // timedelta(milliseconds=1)
+    return UUID(int=min(milliseconds, 2**48 - 1) << 80)
 
 
 def get_reservation(reservation_id: UUID) -> Reservation:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from uuid import UUID
 
 import structlog
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.options import ShowFacets
-from django.contrib.admin.views.main import ERROR_FLAG
+from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.messages import WARNING
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
 from django.db import DataError
 from django.db.models import Model, QuerySet
@@ -57,25 +59,70 @@ class NonAtomicFormAdmin(admin.ModelAdmin[_M]):
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined, no-any-return]
 
 
-# Raised for invalid lookups and values in the query string.
-_LOOKUP_ERRORS = (ValidationError, ValueError, IndexError, OverflowError, TypeError, DataError)
+class _InvalidFilter(Exception):
+    """The query string of a list cannot be parsed, or PostgreSQL rejects its values."""
+
+
+# Raised for invalid lookups and values while a query string is parsed.
+_PARSING_ERRORS = (
+    IncorrectLookupParameters,
+    SuspiciousOperation,
+    ValidationError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    DataError,
+)
 
 
 class LenientChangeListAdmin(UnfoldModelAdmin[_M]):
-    """Redirects a list with an invalid query string to the unfiltered list."""
+    """Redirects a list with an invalid filter to the unfiltered list.
+
+    Only the errors of parsing are forgiven: those of an action, a save or the template are errors
+    of the server.
+    """
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the list; if its filter or selection is invalid, redirect to the unfiltered list."""
+        """Show the list, or run an action; if the filter is invalid, show all rows instead."""
         try:
             return super().changelist_view(request, extra_context)
-        except _LOOKUP_ERRORS as error:
-            if request.method == "GET" and request.GET.keys() <= {ERROR_FLAG}:
+        except _InvalidFilter as error:
+            log.warning("admin.invalid_filter", path=request.path, reason=repr(error.__cause__))
+            text = "Invalid filter; showing all rows."
+            if request.method == "POST":
+                text = "Invalid filter, so nothing was changed. Select the rows again."
+            self.message_user(request, text, WARNING)
+            return HttpResponseRedirect(request.path)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Return the list with the rows of its page.
+
+        Raises:
+            _InvalidFilter: the query string is invalid.
+        """
+        try:
+            changelist = super().get_changelist_instance(request)
+            len(changelist.result_list)  # Read here: PostgreSQL rejects some values of filters.
+        except _PARSING_ERRORS as error:
+            if not request.GET:
                 raise  # There was no filter, so the error has another cause.
-            log.warning("admin.invalid_query", path=request.path, reason=repr(error))
-            self.message_user(request, "Invalid filter or selection; showing all rows.", WARNING)
-            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
+            raise _InvalidFilter from error
+        return changelist
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[_M], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Run an action, unless the ids of the selected rows are invalid."""
+        try:
+            for pk in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.clean(pk, None)
+        except ValidationError:
+            text = "Invalid selection, so nothing was changed. Select the rows again."
+            self.message_user(request, text, WARNING)
+            return None
+        return super().response_action(request, queryset, *args, **kwargs)
 
 
 class LargeTableAdmin(LenientChangeListAdmin[_M], NonAtomicFormAdmin[_M]):
@@ -160,6 +207,11 @@ def link(model: type[Model], pk: object, text: str = "") -> str:
     """Return an HTML link to the admin page of one row; its text defaults to ``pk``."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
     return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
+
+
+def short_link(model: type[Model], pk: UUID) -> str:
+    """Return an HTML link to the admin page of one row; its text is the end of the id."""
+    return link(model, pk, f"…{pk.hex[-8:]}")
 
 
 def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:

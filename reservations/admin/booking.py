@@ -1,5 +1,6 @@
 """Bookings in the admin."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.filters import BookedEventFilter, DayRangeFilter
 from reservations.email_addresses import canonicalise
 from reservations.ledger.commands import CancelBooking
-from reservations.models import Booking, Reservation
+from reservations.models import Booking, Change, Reservation
+from reservations.queries import get_changes_of
 
 
 class ItemInline(ReadOnlyInline[Reservation, Booking]):
@@ -87,14 +89,13 @@ class BookingAdmin(CancellingAdmin[Booking]):
         lines = [(mail.failure, localize(localtime(mail.at))) for mail in unsent]
         return format_html_join("", "<div>E-mail not sent: {} ({})</div>", lines) or "none"
 
+    def get_changes(self, row: Booking, *, limit: int) -> Iterable[Change]:
+        """Return the changes of the items of a booking."""
+        return get_changes_of([item.pk for item in row.items.all()])[:limit]
+
     def build_command(self, pk: UUID, by: str) -> CancelBooking:
         """Return the command that cancels a booking."""
         return CancelBooking(booking_id=pk, actor=by)
-
-    def get_cancellable(self, ids: list[UUID]) -> QuerySet[Booking]:
-        """Return the confirmed bookings among ``ids``."""
-        confirmed = Booking.objects.filter(pk__in=ids, status=Booking.Status.CONFIRMED)
-        return confirmed.prefetch_related("items")
 
     def get_confirmation_row(self, row: Booking) -> list[Any]:
         """Return a cell for each of ``confirmation_headers``."""

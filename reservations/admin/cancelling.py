@@ -1,7 +1,8 @@
 """The cancel action, shared by reservations and bookings."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Collection
+from typing import Any, ClassVar, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -11,23 +12,45 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 
-from reservations.admin.base import ReadOnlyAdmin, actor_name, log_changes, status_label
+from reservations.admin.base import (
+    ReadOnlyAdmin,
+    actor_name,
+    link,
+    log_changes,
+    short_link,
+    status_label,
+)
+from reservations.admin.history import LedgerHistoryAdmin
 from reservations.errors import Refusal
 from reservations.ledger import submit_batch
 from reservations.ledger.commands import Cancel, CancelBooking
 from reservations.ledger.outcomes import BookingCancelled, Cancelled, Outcome
+from reservations.models import Change
 
-_SHOWN_REFUSALS = 10
+_SHOWN_NAMES = 10
 
 _M = TypeVar("_M", bound=Model)
 
 
-class CancellingAdmin(ReadOnlyAdmin[_M]):
+class Obstacle(NamedTuple):
+    """Why a row cannot be cancelled."""
+
+    one: str
+    """What a message says about one such row, for example "was already cancelled"."""
+    many: str
+    """The same about several rows."""
+    name: str
+    """HTML that names the row, or the row to cancel instead."""
+
+
+class CancellingAdmin(LedgerHistoryAdmin[_M], ReadOnlyAdmin[_M]):
     """Shows rows that staff can cancel but not change in any other way."""
 
     actions = ("cancel",)
     change_form_outer_after_template = "reservations/admin/cancel_one.html"
+    subject_header = "Change"
     event_filter: ClassVar[Any]
     """The filter by event, offered only to users who may view events."""
     confirmation_headers: ClassVar[tuple[str, ...]]
@@ -42,10 +65,6 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         """Return the ledger command that cancels one row."""
 
     @abstractmethod
-    def get_cancellable(self, ids: list[UUID]) -> QuerySet[_M]:
-        """Return the rows among ``ids`` whose seats are still taken."""
-
-    @abstractmethod
     def seats(self, row: Any) -> int:
         """Return the number of seats of a row."""
 
@@ -53,13 +72,19 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     def get_confirmation_row(self, row: Any) -> list[Any]:
         """Return the cells of a row on the confirmation page."""
 
-    def get_refusal(self, row: _M) -> Refusal | None:
-        """Return why the ledger would refuse to cancel the row, if that is known in advance."""
+    def get_obstacle(self, row: Any) -> Obstacle | None:
+        """Return why a row cannot be cancelled, or None if it can."""
+        name = short_link(self.model, row.pk)
+        match row.status:
+            case "cancelled":
+                return Obstacle("was already cancelled", "were already cancelled", name)
+            case "expired":
+                return Obstacle("has expired", "have expired", name)
         return None
 
-    def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
-        """Return the message to show for a refusal."""
-        return f"{pk}: {refusal}."
+    def get_subject(self, change: Change) -> str:
+        """Return a link to the change itself."""
+        return link(Change, change.pk, f"{change.event}, version {change.version}")
 
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """Leave out the event filter for users who may not view events."""
@@ -75,11 +100,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
     ) -> HttpResponse:
         """Add a button that leads to the confirmation page if the row can be cancelled."""
         row = kwargs["obj"]
-        if (
-            self.has_cancel_permission(request)
-            and self.get_cancellable([row.pk])
-            and not self.get_refusal(row)
-        ):
+        if self.has_cancel_permission(request) and not self.get_obstacle(row):
             name = f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"
             context |= {"cancel_url": reverse(name), "action_checkbox_name": ACTION_CHECKBOX_NAME}
         return super().render_change_form(request, context, *args, **kwargs)
@@ -102,9 +123,8 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         return None
 
     def _ask_for_confirmation(self, request: HttpRequest, ids: list[UUID]) -> HttpResponse | None:
-        refusals = {row: self.get_refusal(row) for row in self.get_cancellable(ids)}
-        selected = [row for row, refusal in refusals.items() if not refusal]
-        self._show_refusals(request, {row.pk: each for row, each in refusals.items() if each})
+        selected, obstacles = self._split(request, ids)
+        self._report_obstacles(request, obstacles, total=len(ids))
         if not selected:
             self.message_user(request, "None of these can be cancelled.", messages.WARNING)
             return None
@@ -113,6 +133,7 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
             "title": f"Cancel {self.opts.verbose_name_plural}",
             "opts": self.opts,
             "selected": selected,
+            "total": len(ids),
             "seats": sum(map(self.seats, selected)),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
             "table": {
@@ -123,22 +144,51 @@ class CancellingAdmin(ReadOnlyAdmin[_M]):
         return TemplateResponse(request, "reservations/admin/confirm_cancel.html", context)
 
     def _report(self, request: HttpRequest, results: dict[UUID, Outcome | Refusal]) -> None:
-        refused = {pk: each for pk, each in results.items() if isinstance(each, Refusal)}
-        cancelled = results.keys() - refused.keys()
+        refused = [pk for pk, each in results.items() if isinstance(each, Refusal)]
+        cancelled = results.keys() - set(refused)
         if cancelled:
             log_changes(request, self.model._default_manager.filter(pk__in=cancelled), "Cancelled.")
             seats = sum(map(_returned, results.values()))
             returned = f"{seats} seat{pluralize(seats)} returned"
             text = f"{len(cancelled)} of {len(results)} cancelled, {returned}."
             self.message_user(request, text, messages.SUCCESS)
-        self._show_refusals(request, refused)
+        _, obstacles = self._split(request, refused)
+        self._report_obstacles(request, obstacles, total=len(results))
 
-    def _show_refusals(self, request: HttpRequest, refused: dict[UUID, Refusal]) -> None:
-        texts = [self.describe_refusal(pk, refusal) for pk, refusal in refused.items()]
-        rest = len(texts) - _SHOWN_REFUSALS
-        more = [f"{rest} more were refused."] if rest > 0 else []
-        for text in [*texts[:_SHOWN_REFUSALS], *more]:
+    def _split(
+        self, request: HttpRequest, ids: Collection[UUID]
+    ) -> tuple[list[_M], list[Obstacle]]:
+        """Return the rows that can be cancelled, and the obstacles to cancelling the others."""
+        rows = self.get_queryset(request).in_bulk(ids)
+        found = [(row, self.get_obstacle(row)) for pk in ids if (row := rows.get(pk))]
+        missing = [
+            Obstacle("was not found", "were not found", str(pk)) for pk in ids if pk not in rows
+        ]
+        return (
+            [row for row, obstacle in found if not obstacle],
+            [*(obstacle for _, obstacle in found if obstacle), *missing],
+        )
+
+    def _report_obstacles(
+        self, request: HttpRequest, obstacles: list[Obstacle], *, total: int
+    ) -> None:
+        """Show a message for each kind of obstacle: how many of ``total`` rows, and which."""
+        for one, many in dict.fromkeys((each.one, each.many) for each in obstacles):
+            names = [each.name for each in obstacles if each.one == one]
+            text = format_html(
+                "{} of {} {}: {}.",
+                len(names),
+                total,
+                one if len(names) == 1 else many,
+                _enumerate(list(dict.fromkeys(names))),
+            )
             self.message_user(request, text, messages.WARNING)
+
+
+def _enumerate(names: list[str]) -> str:
+    rest = len(names) - _SHOWN_NAMES
+    shown = format_html_join(", ", "{}", ((name,) for name in names[:_SHOWN_NAMES]))
+    return format_html("{} and {} more", shown, rest) if rest > 0 else shown
 
 
 def _returned(outcome: Outcome | Refusal) -> int:

@@ -1,5 +1,6 @@
 """Events in the admin."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from django import forms
@@ -7,15 +8,15 @@ from django.contrib import admin
 from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import reverse
 from unfold.decorators import display
 
-from reservations.admin.base import LargeTableAdmin, actor_name, link
+from reservations.admin.base import LargeTableAdmin, actor_name, short_link
 from reservations.admin.fields import NameField
+from reservations.admin.history import LedgerHistoryAdmin, all_changes_url, seats_cell
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits
-from reservations.models import Event, Reservation
+from reservations.models import Change, Event, Reservation
 
 _SHOWN_CHANGES = 20
 _COUNTERS = ("seats", "held_seats", "reservation_count", "version")
@@ -28,6 +29,16 @@ class EventForm(forms.ModelForm[Event]):
 
     class Meta:
         field_classes: ClassVar = {"name": NameField, "venue": NameField}
+
+    def full_clean(self) -> None:
+        """Validate the form; if it is refused, undo its changes to the instance.
+
+        The page of a refused form shows the title and the figures of the instance, which must be
+        the stored ones.
+        """
+        super().full_clean()
+        if self.is_bound and self.errors and self.instance.pk:
+            self.instance.refresh_from_db()
 
     def clean(self) -> None:
         """Reject edits of fields that have changed since the form was shown; add the refusal."""
@@ -56,7 +67,7 @@ class EventForm(forms.ModelForm[Event]):
 
 
 @admin.register(Event)
-class EventAdmin(LargeTableAdmin[Event]):
+class EventAdmin(LedgerHistoryAdmin[Event], LargeTableAdmin[Event]):
     """Creates events directly; edits them through the ledger."""
 
     form = EventForm
@@ -66,6 +77,7 @@ class EventAdmin(LargeTableAdmin[Event]):
     ordering = ("starts_at", "id")
     fields = ("slug", "name", "venue", "starts_at", "total_seats")
     change_form_outer_after_template = "reservations/admin/latest_changes.html"
+    subject_header = "Reservation"
 
     @display(description="availability")
     def seats(self, event: Event) -> str:
@@ -123,34 +135,43 @@ class EventAdmin(LargeTableAdmin[Event]):
         else:
             Event.objects.create_event(obj)
 
+    def get_changes(self, row: Event, *, limit: int) -> Iterable[Change]:
+        """Return the latest changes of an event."""
+        return row.changes.order_by("-version")[:limit]
+
+    def get_subject(self, change: Change) -> str:
+        """Return a link to the reservation of a change, if it has one."""
+        return short_link(Reservation, change.reservation_id) if change.reservation_id else ""
+
+    def get_history_event(self, row: Event) -> object:
+        """Return the primary key of the event."""
+        return row.pk
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Add the latest changes below the form, if the user may view changes."""
         event = kwargs.get("obj")
         if event and request.user.has_perm("reservations.view_change"):
-            context |= _latest_changes(event)
+            context |= self._latest_changes(event)
         return super().render_change_form(request, context, *args, **kwargs)
 
-
-def _latest_changes(event: Event) -> dict[str, Any]:
-    changes = event.changes.order_by("-version")[:_SHOWN_CHANGES]
-    url = reverse("admin:reservations_change_changelist")
-    return {
-        "changes_url": f"{url}?event__id__exact={event.pk}",
-        "changes": {
-            "headers": ["Version", "Kind", "Seats", "Available", "Actor", "At", "Reservation"],
-            "rows": [
-                [
-                    change.version,
-                    change.kind,
-                    f"{change.seats:+}" if change.seats else 0,
-                    change.available_seats,
-                    change.actor,
-                    change.at,
-                    link(Reservation, change.reservation_id) if change.reservation_id else "",
-                ]
-                for change in changes
-            ],
-        },
-    }
+    def _latest_changes(self, event: Event) -> dict[str, Any]:
+        return {
+            "changes_url": all_changes_url(event.pk),
+            "changes": {
+                "headers": ["Version", "Kind", "Seats", "Available", "Actor", "At", "Reservation"],
+                "rows": [
+                    [
+                        change.version,
+                        change.kind,
+                        seats_cell(change),
+                        change.available_seats,
+                        change.actor,
+                        change.at,
+                        self.get_subject(change),
+                    ]
+                    for change in self.get_changes(event, limit=_SHOWN_CHANGES)
+                ],
+            },
+        }

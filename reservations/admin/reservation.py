@@ -1,21 +1,21 @@
 """Reservations in the admin."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from reservations import texts
-from reservations.admin.base import link
-from reservations.admin.cancelling import CancellingAdmin
+from reservations.admin.base import short_link
+from reservations.admin.cancelling import CancellingAdmin, Obstacle
 from reservations.admin.filters import DayRangeFilter
-from reservations.errors import PartOfBooking, Refusal
 from reservations.ledger.commands import Cancel
-from reservations.models import Booking, Reservation
+from reservations.models import Booking, Change, Reservation
+from reservations.queries import get_changes_of
 
 
 @admin.register(Reservation)
@@ -34,7 +34,6 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     )
     event_filter = ("event", AutocompleteSelectFilter)
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
-    list_select_related = ("event",)
     search_fields = ("id", "partner")
     search_help_text = "Reservation id or beginning of a partner id"
     fields = readonly_fields = (
@@ -52,8 +51,11 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     @admin.display(description="booking")
     def booking_link(self, reservation: Reservation) -> str | None:
         """Return a link to the booking of the reservation; its text is the end of the id."""
-        pk = reservation.booking_id
-        return link(Booking, pk, f"…{pk.hex[-8:]}") if pk else None
+        return short_link(Booking, reservation.booking_id) if reservation.booking_id else None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        """Load the events in the same query."""
+        return super().get_queryset(request).select_related("event")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
@@ -65,15 +67,17 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
             wanted |= Q(pk=UUID(term))
         return queryset.filter(wanted), False
 
+    def get_changes(self, row: Reservation, *, limit: int) -> Iterable[Change]:
+        """Return the changes of a reservation."""
+        return get_changes_of([row.pk])[:limit]
+
+    def get_history_event(self, row: Reservation) -> object:
+        """Return the primary key of the event of a reservation."""
+        return row.event_id
+
     def build_command(self, pk: UUID, by: str) -> Cancel:
         """Return the command that cancels a reservation or a hold."""
         return Cancel(reservation_id=pk, actor=by)
-
-    def get_cancellable(self, ids: list[UUID]) -> QuerySet[Reservation]:
-        """Return the held and confirmed reservations among ``ids``."""
-        return Reservation.objects.select_related("event").filter(
-            pk__in=ids, status__in=[Reservation.Status.HELD, Reservation.Status.CONFIRMED]
-        )
 
     def seats(self, row: Reservation) -> int:
         """Return the number of seats of a reservation."""
@@ -83,13 +87,16 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         """Return a cell for each of ``confirmation_headers``."""
         return [row.pk, row.event, row.partner, row.status, row.seats]
 
-    def get_refusal(self, row: Reservation) -> Refusal | None:
-        """Return ``PartOfBooking`` for an item of a booking, which cannot be cancelled alone."""
-        return PartOfBooking(row.booking_id) if row.booking_id else None
+    def get_obstacle(self, row: Reservation) -> Obstacle | None:
+        """Return why a reservation cannot be cancelled, or None if it can.
 
-    def describe_refusal(self, pk: UUID, refusal: Refusal) -> str:
-        """Describe a refusal; for an item of a booking, link to the booking to cancel instead."""
-        if isinstance(refusal, PartOfBooking):
-            booking = link(Booking, refusal.booking_id, "Open the booking")
-            return format_html("{}: {}. {}.", pk, refusal, booking)
-        return super().describe_refusal(pk, refusal)
+        An item of a booking cannot be cancelled alone; its obstacle links to the booking.
+        """
+        obstacle = super().get_obstacle(row)
+        if obstacle or not row.booking_id:
+            return obstacle
+        return Obstacle(
+            "is part of a booking, which can only be cancelled as a whole",
+            "are parts of bookings, which can only be cancelled as a whole",
+            short_link(Booking, row.booking_id),
+        )

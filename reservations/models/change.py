@@ -27,10 +27,13 @@ class Change(models.Model):
         CAPACITY = "capacity"
         EDITED = "edited"
 
+    AFTER_SALE = (Kind.HOLD_CONFIRMED, Kind.CANCELLED, Kind.EXPIRED)
+    """The kinds of changes to a reservation that exists already."""
+
     # Created in Python, so that the row can be looked up if the response to COMMIT is lost.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    # No indexes: the unique constraint covers ``event``, and only the audit looks up changes by
-    # reservation, for all reservations of an event together.
+    # No indexes that each sale would pay for: the unique constraint covers ``event``, and the index
+    # by reservation leaves out the changes that made the reservations.
     #
     # No foreign key constraints: each sale would pay for them. Triggers protect the referenced
     # rows instead (docs/decisions/0014).
@@ -58,6 +61,13 @@ class Change(models.Model):
 
     class Meta:
         default_permissions = ("view",)
+        indexes = (
+            models.Index(
+                fields=["reservation"],
+                condition=Q(kind__in=["hold_confirmed", "cancelled", "expired"]),
+                name="change_after_sale",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=["event", "version"], name="change_event_version_unique"

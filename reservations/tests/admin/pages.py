@@ -1,6 +1,7 @@
 """Helpers that request pages of the admin, and read what they show."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.test import Client
@@ -73,3 +74,8 @@ def cancel(
     if confirmed:
         data["confirmed"] = "yes"
     return client.post(page, data, follow=True)
+
+
+def short_link(page: str, pk: UUID) -> str:
+    """Return the link to the page of one row, as messages show it."""
+    return f'<a href="{page_of(page, pk)}" class="text-link">…{pk.hex[-8:]}</a>'

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
+from django.core.exceptions import ValidationError
+from django.db import DataError, connection
 from django.db.models import Model
 from django.test import Client
 
@@ -14,8 +15,11 @@ from reservations.tests.admin.pages import (
     CHANGES,
     EVENTS,
     RESERVATIONS,
+    cancel,
+    messages,
     page_of,
     rows_read,
+    shown,
     statements,
 )
 from reservations.tests.factories import EventFactory, book, reserve
@@ -199,6 +203,83 @@ def test_reservation_list_accepts_any_query_string(
 )
 def test_other_pages_accept_any_query_string(admin_client: Client, sold: Event, url: str) -> None:
     assert admin_client.get(url, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "nonsense=1",
+        "p=0&e=1",
+        "_to_field=partner",
+        "event__name=x",
+        "event__id__exact=%00",
+        "created_at__year=99999999",
+        "_popup=1&seats__range=1",
+    ],
+)
+def test_invalid_filter_is_reported_and_shows_all_rows(
+    admin_client: Client, sold: Event, query: str
+) -> None:
+    response = admin_client.get(f"{RESERVATIONS}?{query}", follow=True)
+    assert response.redirect_chain == [(RESERVATIONS, 302)]
+    assert messages(response) == ["Invalid filter; showing all rows."]
+    assert len(shown(response)) == 2
+
+
+def test_action_on_an_invalid_filter_changes_nothing(admin_client: Client, sold: Event) -> None:
+    page = f"{RESERVATIONS}?event__id__exact=%00"
+    response = cancel(admin_client, first_row(RESERVATIONS).pk, page=page)
+    assert messages(response) == ["Invalid filter, so nothing was changed. Select the rows again."]
+    assert not Change.objects.filter(kind="cancelled").exists()
+
+
+def test_action_on_an_invalid_selection_changes_nothing(admin_client: Client, sold: Event) -> None:
+    response = cancel(admin_client, first_row(RESERVATIONS).pk, "nonsense")
+    text = "Invalid selection, so nothing was changed. Select the rows again."
+    assert messages(response) == [text]
+    assert not Change.objects.filter(kind="cancelled").exists()
+
+
+FAULTS = (TypeError, ValueError, IndexError, OverflowError, ValidationError, DataError)
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_error_after_a_cancel_is_a_logged_500(
+    admin_client: Client,
+    sold: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    def fail(*args: object) -> None:
+        raise error("after the commit")
+
+    monkeypatch.setattr("reservations.admin.cancelling.log_changes", fail)
+    admin_client.raise_request_exception = False
+    pk = Reservation.objects.get(booking=None).pk
+    response = cancel(admin_client, pk, page=f"{RESERVATIONS}?status__exact=confirmed")
+    assert (response.status_code, response.redirect_chain) == (500, [])
+    [record] = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert record.exc_info
+    assert "after the commit" in repr(record.exc_info[1])
+    assert Change.objects.filter(kind="cancelled").count() == 1
+
+
+@pytest.mark.parametrize("error", FAULTS)
+def test_error_in_a_column_of_a_list_is_a_logged_500(
+    admin_client: Client,
+    sold: Event,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    def fail(*args: object) -> None:
+        raise error("in a column")
+
+    monkeypatch.setattr("reservations.admin.reservation.short_link", fail)
+    admin_client.raise_request_exception = False
+    assert admin_client.get(f"{RESERVATIONS}?status__exact=confirmed").status_code == 500
+    assert [each.levelname for each in caplog.records if each.exc_info] == ["ERROR"]
 
 
 @pytest.mark.parametrize(

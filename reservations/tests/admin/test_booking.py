@@ -17,6 +17,7 @@ from reservations.tests.admin.pages import (
     cancel,
     messages,
     page_of,
+    short_link,
     shown,
     statements,
 )
@@ -161,11 +162,14 @@ def test_cancel_asks_for_confirmation_first(
     cancel(admin_client, cancelled, page=BOOKINGS)
     pks = [book((event, 2), (other, 2)), book(event)]
     page = cancel(admin_client, cancelled, *pks, page=BOOKINGS, confirmed=False).content.decode()
-    assert "Cancel 2 bookings and return 5 seats?" in page
+    assert "Cancel 2 of the 3 selected bookings and return 5 seats?" in page
     assert [f'value="{pk}"' in page for pk in (cancelled, *pks)] == [False, True, True]
     assert Booking.objects.filter(status="confirmed").count() == 2
-    response = cancel(admin_client, cancelled, uuid4(), page=BOOKINGS, confirmed=False)
-    assert messages(response) == ["None of these can be cancelled."]
+    response = cancel(admin_client, cancelled, page=BOOKINGS, confirmed=False)
+    assert messages(response) == [
+        f"1 of 1 was already cancelled: {short_link(BOOKINGS, cancelled)}.",
+        "None of these can be cancelled.",
+    ]
 
 
 def test_cancel_returns_the_seats_of_all_items_once(
@@ -181,7 +185,8 @@ def test_cancel_returns_the_seats_of_all_items_once(
         assert LogEntry.objects.count() == 2
         assert LogEntry.objects.filter(object_id__in=map(str, pks)).count() == 2
         response = cancel(admin_client, *pks, page=BOOKINGS)
-        assert messages(response) == [f"{pk}: Booking is already cancelled." for pk in pks]
+        links = ", ".join(short_link(BOOKINGS, pk) for pk in pks)
+        assert messages(response) == [f"2 of 2 were already cancelled: {links}."]
 
 
 def test_refused_cancels_are_reported(admin_client: Client, event: Event) -> None:
@@ -190,8 +195,8 @@ def test_refused_cancels_are_reported(admin_client: Client, event: Event) -> Non
     response = cancel(admin_client, cancelled, live, str(live).upper(), unknown, page=BOOKINGS)
     assert messages(response) == [
         "1 of 3 cancelled, 1 seat returned.",
-        f"{cancelled}: Booking is already cancelled.",
-        f"{unknown}: Booking not found.",
+        f"1 of 3 was already cancelled: {short_link(BOOKINGS, cancelled)}.",
+        f"1 of 3 was not found: {unknown}.",
     ]
 
 
@@ -283,11 +288,3 @@ def test_items_and_viewers_have_no_cancel_button(
     client = login("view_reservation", "view_booking")
     assert button not in client.get(page_of(RESERVATIONS, unbooked)).content.decode()
     assert f'action="{BOOKINGS}"' not in client.get(page_of(BOOKINGS, pk)).content.decode()
-
-
-def test_history_page_of_a_booking_shows_the_cancel(admin_client: Client, event: Event) -> None:
-    pk = book(event)
-    cancel(admin_client, pk, page=BOOKINGS)
-    response = admin_client.get(f"{BOOKINGS}{pk}/history/")
-    assert list(response.context["page_range"]) == [1]
-    assert "Cancelled." in response.content.decode()

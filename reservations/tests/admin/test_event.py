@@ -216,6 +216,25 @@ def test_capacity_below_sold_is_reported_at_the_field(admin_client: Client, sold
     assert_inventory(sold, available=7, version=1, reservations=1)
 
 
+@pytest.mark.parametrize(
+    "mistake", [{"starts_at_0": "tomorrow"}, {"total_seats": "2"}], ids=["date", "capacity"]
+)
+def test_refused_event_form_shows_the_stored_figures(
+    admin_client: Client, sold: Event, mistake: dict[str, str]
+) -> None:
+    hold(sold, seats=2)
+    values = as_shown(admin_client, sold) | {"name": "Unsaved", "total_seats": "2000"} | mistake
+    reserve(sold)  # The figures are those of now, not those that the form was based on.
+    response = admin_client.post(page_of(EVENTS, sold.pk), values)
+    assert errors(response)
+    page = response.content.decode()
+    assert "4 sold, 2 held, 4 available" in page
+    assert 'viewBox="0 0 10 1"' in page
+    assert response.context["subtitle"] == "Node.js Meet-up"
+    assert page.count("Unsaved") == 1
+    assert f'value="{values["total_seats"]}"' in page
+
+
 @pytest.mark.django_db(transaction=True)
 def test_locked_event_is_reported_and_the_form_kept(admin_client: Client, sold: Event) -> None:
     with locked(sold), session_setting("lock_timeout", "100ms"):

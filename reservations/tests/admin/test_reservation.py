@@ -1,12 +1,14 @@
 """The admin pages of reservations: list, search, filters and cancelling."""
 
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from reservations.ledger import submit
+from reservations.ledger.commands import ReleaseHolds
 from reservations.models import Booking, Change, Event, Reservation
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import (
@@ -15,11 +17,12 @@ from reservations.tests.admin.pages import (
     cancel,
     messages,
     page_of,
+    short_link,
     shown,
 )
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, session_setting
-from reservations.tests.factories import EventFactory, book, hold, reserve
+from reservations.tests.factories import EventFactory, book, expire_hold, hold, reserve
 
 
 @pytest.mark.parametrize(
@@ -125,10 +128,10 @@ def test_item_of_a_booking_links_to_it(admin_client: Client, event: Event) -> No
         assert f'href="{page_of(BOOKINGS, pk)}"' in admin_client.get(page).content.decode()
 
 
-def part_of_booking(booking: object, item: object) -> str:
+def part_of_booking(booking: UUID, *, total: int = 1) -> str:
     return (
-        f"{item}: The reservation is part of a booking; bookings are cancelled as a whole. "
-        f'<a href="{page_of(BOOKINGS, booking)}" class="text-link">Open the booking</a>.'
+        f"1 of {total} is part of a booking, which can only be cancelled as a whole: "
+        f"{short_link(BOOKINGS, booking)}."
     )
 
 
@@ -138,20 +141,54 @@ def test_confirmation_leaves_out_items_of_bookings(admin_client: Client, event: 
     [item] = Booking.objects.get(pk=booking).items.all()
     response = cancel(admin_client, live, item.pk, confirmed=False)
     page = response.content.decode()
-    assert "Cancel 1 reservation and return 3 seats?" in page
+    assert "Cancel 1 of the 2 selected reservations and return 3 seats?" in page
     assert f'value="{item.pk}"' not in page
-    assert part_of_booking(booking, item) in page
+    assert part_of_booking(booking, total=2) in page
     response = cancel(admin_client, item.pk, confirmed=False)
-    assert messages(response) == [part_of_booking(booking, item), "None of these can be cancelled."]
+    assert messages(response) == [part_of_booking(booking), "None of these can be cancelled."]
 
 
 def test_item_of_a_booking_cannot_be_cancelled_alone(admin_client: Client, event: Event) -> None:
     booking = book(event)
     [item] = Booking.objects.get(pk=booking).items.all()
     response = cancel(admin_client, item.pk)
-    assert messages(response) == [part_of_booking(booking, item)]
-    assert part_of_booking(booking, item) in response.content.decode()
+    assert messages(response) == [part_of_booking(booking)]
+    assert part_of_booking(booking) in response.content.decode()
     assert_inventory(event, available=9, version=1, reservations=1)
+
+
+def mixed_selection(client: Client) -> list[UUID]:
+    """Return the ids of 50 reservations, of which only one can be cancelled."""
+    event = EventFactory.create(total_seats=100)
+    other = EventFactory.create(total_seats=100)
+    live, *cancelled = [reserve(event, seats=2) for _ in range(9)]
+    expired = hold(event)
+    expire_hold(expired)
+    submit(ReleaseHolds(event=event.slug))
+    cancel(client, *cancelled)
+    bookings = [book(event, other) for _ in range(19)]
+    items = Reservation.objects.filter(booking__in=bookings).values_list("pk", flat=True)
+    return [live, *cancelled, expired, *items, uuid4(), uuid4()]
+
+
+@pytest.mark.parametrize("confirmed", [True, False], ids=["confirmed", "unconfirmed"])
+def test_counts_about_a_mixed_selection_add_up(admin_client: Client, confirmed: bool) -> None:
+    response = cancel(admin_client, *mixed_selection(admin_client), confirmed=confirmed)
+    found = messages(response)
+    if confirmed:
+        assert found.pop(0) == "1 of 50 cancelled, 2 seats returned."
+    else:
+        page = response.content.decode()
+        assert "Cancel 1 of the 50 selected reservations and return 2 seats?" in page
+    assert [text.partition(":")[0] for text in found] == [
+        "8 of 50 were already cancelled",
+        "1 of 50 has expired",
+        "38 of 50 are parts of bookings, which can only be cancelled as a whole",
+        "2 of 50 were not found",
+    ]
+    # Both items of a booking have the same link.
+    assert [text.count("</a>") for text in found] == [8, 1, 10, 0]
+    assert found[2].endswith("</a> and 9 more.")
 
 
 def test_cancel_asks_for_confirmation_first(admin_client: Client, event: Event) -> None:
@@ -167,9 +204,14 @@ def test_confirmation_leaves_out_cancelled_reservations(admin_client: Client, ev
     cancelled, live = reserve(event, seats=2), reserve(event, seats=3)
     cancel(admin_client, cancelled)
     page = cancel(admin_client, cancelled, live, confirmed=False).content.decode()
-    assert "Cancel 1 reservation and return 3 seats?" in page
-    response = cancel(admin_client, cancelled, uuid4(), confirmed=False)
-    assert messages(response) == ["None of these can be cancelled."]
+    assert "Cancel 1 of the 2 selected reservations and return 3 seats?" in page
+    unknown = uuid4()
+    response = cancel(admin_client, cancelled, unknown, confirmed=False)
+    assert messages(response) == [
+        f"1 of 2 was already cancelled: {short_link(RESERVATIONS, cancelled)}.",
+        f"1 of 2 was not found: {unknown}.",
+        "None of these can be cancelled.",
+    ]
 
 
 def test_cancel_returns_the_seats_and_is_logged(admin_client: Client, event: Event) -> None:
@@ -207,17 +249,17 @@ def test_refused_cancels_are_reported(admin_client: Client, event: Event) -> Non
     response = admin_client.post(f"{RESERVATIONS}?status__exact=confirmed", data, follow=True)
     assert messages(response) == [
         "1 of 3 cancelled, 3 seats returned.",
-        f"{cancelled}: Reservation not found or already cancelled.",
-        f"{unknown}: Reservation not found or already cancelled.",
+        f"1 of 3 was already cancelled: {short_link(RESERVATIONS, cancelled)}.",
+        f"1 of 3 was not found: {unknown}.",
     ]
     assert_inventory(event, available=10, version=4, reservations=0)
 
 
-def test_more_than_ten_refusals_are_summarised(admin_client: Client, event: Event) -> None:
-    response = cancel(admin_client, *[uuid4() for _ in range(12)])
-    shown_messages = messages(response)
-    assert len(shown_messages) == 11
-    assert shown_messages[-1] == "2 more were refused."
+def test_more_than_ten_ids_are_summarised(admin_client: Client, event: Event) -> None:
+    ids = [uuid4() for _ in range(12)]
+    assert messages(cancel(admin_client, *ids)) == [
+        f"12 of 12 were not found: {', '.join(map(str, ids[:10]))} and 2 more."
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
