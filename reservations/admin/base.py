@@ -203,15 +203,15 @@ def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
     return state  # type: ignore[no-any-return]
 
 
-def link(model: type[Model], pk: object, text: str = "") -> str:
+def link(model: type[Model], pk: object, text: str = "", *, css: str = "text-link") -> str:
     """Return an HTML link to the admin page of one row; its text defaults to ``pk``."""
     url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
-    return format_html('<a href="{}" class="text-link">{}</a>', url, text or pk)
+    return format_html('<a href="{}" class="{}">{}</a>', url, css, text or pk)
 
 
 def short_link(model: type[Model], pk: UUID) -> str:
     """Return an HTML link to the admin page of one row; its text is the end of the id."""
-    return link(model, pk, f"…{pk.hex[-8:]}")
+    return link(model, pk, f"…{pk.hex[-8:]}", css="text-link whitespace-nowrap")
 
 
 def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 from django import forms
 from django.contrib import admin
 from django.db.models import Field
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.loader import render_to_string
 from unfold.decorators import display
 
@@ -29,6 +29,17 @@ class EventForm(forms.ModelForm[Event]):
 
     class Meta:
         field_classes: ClassVar = {"name": NameField, "venue": NameField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound:
+            # Django keeps the hidden initial value of a field only if its own name is in the data.
+            # A field with several inputs sends other names.
+            data = cast("QueryDict", self.data).copy()
+            for bound in self:
+                if isinstance(bound.field, forms.MultiValueField):
+                    data.setdefault(bound.html_initial_name, "")
+            self.data = data
 
     def full_clean(self) -> None:
         """Validate the form; if it is refused, undo its changes to the instance.

@@ -78,4 +78,5 @@ def cancel(
 
 def short_link(page: str, pk: UUID) -> str:
     """Return the link to the page of one row, as messages show it."""
-    return f'<a href="{page_of(page, pk)}" class="text-link">…{pk.hex[-8:]}</a>'
+    css = "text-link whitespace-nowrap"
+    return f'<a href="{page_of(page, pk)}" class="{css}">…{pk.hex[-8:]}</a>'

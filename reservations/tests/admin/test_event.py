@@ -31,8 +31,12 @@ class InputParser(HTMLParser):
 
 def as_shown(browser: Client, event: Event) -> dict[str, Any]:
     """Return the data that the unchanged form of an event sends."""
+    return inputs_of(browser.get(page_of(EVENTS, event.pk)))
+
+
+def inputs_of(response: Any) -> dict[str, Any]:
     inputs = InputParser()
-    inputs.feed(browser.get(page_of(EVENTS, event.pk)).content.decode())
+    inputs.feed(response.content.decode())
     return inputs.values
 
 
@@ -233,6 +237,18 @@ def test_refused_event_form_shows_the_stored_figures(
     assert response.context["subtitle"] == "Node.js Meet-up"
     assert page.count("Unsaved") == 1
     assert f'value="{values["total_seats"]}"' in page
+
+
+@pytest.mark.parametrize("date", ["tomorrow", "2027-01-31"])
+def test_refused_event_form_can_be_corrected(admin_client: Client, sold: Event, date: str) -> None:
+    page = page_of(EVENTS, sold.pk)
+    mistakes = {"starts_at_0": date, "starts_at_1": "20:00", "total_seats": "2"}
+    response = admin_client.post(page, as_shown(admin_client, sold) | mistakes)
+    assert errors(response)
+    corrections = {"starts_at_0": "2027-01-31", "total_seats": "20"}
+    assert admin_client.post(page, inputs_of(response) | corrections).status_code == 302
+    sold.refresh_from_db()
+    assert (sold.starts_at, sold.total_seats) == (datetime(2027, 1, 31, 20, tzinfo=UTC), 20)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -98,6 +98,18 @@ def test_event_edit_form_rejects_capacity_below_sold(
     screenshot("event")
 
 
+def test_refused_event_form_shows_the_stored_figures(
+    admin_page: Page, screenshot: Screenshot, booking: str
+) -> None:
+    open_event(admin_page, "Premiere")
+    admin_page.get_by_label("Total seats").fill("7")
+    admin_page.locator("#id_starts_at_0").fill("tomorrow")
+    save(admin_page)
+    expect(admin_page.get_by_text("Enter a valid date.")).to_be_visible()
+    expect(admin_page.get_by_text("3 sold, 4 held, 13 available")).to_be_visible()
+    screenshot("event-refused-for-a-date")
+
+
 def test_cancel_action_asks_and_reports_each_reservation(
     admin_page: Page, screenshot: Screenshot, server: ServerProcess
 ) -> None:
@@ -114,9 +126,14 @@ def test_cancel_action_asks_and_reports_each_reservation(
     assert server.request("DELETE", f"/reservations/{ids[2]}").status == 204
     admin_page.get_by_role("button", name="Cancel and return the seats").click()
     expect(admin_page.get_by_text("1 of 2 cancelled, 2 seats returned.")).to_be_visible()
-    expect(admin_page.get_by_text(f"{ids[2]}: Reservation not found or already")).to_be_visible()
+    expect(admin_page.get_by_text("1 of 2 was already cancelled: ")).to_be_visible()
     screenshot("cancelled")
     assert server.request("GET", "/reservations").body["availableSeats"] == before - 1
+
+    admin_page.get_by_role("link", name=f"…{ids[2][-8:]}").first.click()
+    admin_page.locator('a[href$="/history/"]').click()
+    expect(admin_page.locator("td[data-label=Action]")).to_have_text(["Cancelled", "Confirmed"])
+    screenshot("history")
 
     admin_page.locator("nav, aside").get_by_role("link", name="Changes").first.click()
     expect(admin_page.get_by_text("admin:admin").first).to_be_visible()
@@ -142,9 +159,10 @@ def test_booking_is_cancelled_as_a_whole(
     row = admin_page.locator("#result_list tbody tr", has_text="Matinee").first
     row.get_by_role("checkbox").check()
     run_cancel(admin_page)
-    expect(admin_page.get_by_text("bookings are cancelled as a whole")).to_be_visible()
+    text = admin_page.get_by_text("is part of a booking, which can only be cancelled as a whole")
+    expect(text).to_be_visible()
     screenshot("reservation-of-a-booking")
-    admin_page.get_by_role("link", name="Open the booking").click()
+    text.get_by_role("link", name=f"…{booking[-8:]}").click()
     expect(admin_page.locator("section, fieldset").get_by_role("link", name="Gala")).to_be_visible()
     screenshot("booking")
 

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """
 
     atomic = False
-    dependencies = [("reservations", "0007_check_references_on_delete")]
+    dependencies = [("reservations", "0011_periodic_jobs")]
     operations = [
         migrations.RunSQL(
             "DROP INDEX CONCURRENTLY IF EXISTS change_after_sale", migrations.RunSQL.noop
