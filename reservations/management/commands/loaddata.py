@@ -42,12 +42,16 @@ class Command(loaddata.Command):
             raise CommandError(f"Nothing was loaded. {_first_line(error)}") from error
 
     def loaddata(self, fixture_labels: Any) -> None:
-        """Load the fixtures in the transaction that Django has opened, then check the events."""
+        """Load the fixtures in the transaction that Django has opened."""
         sql.set_for_transaction(statement_timeout=0, idle_in_transaction_session_timeout=0)
         super().loaddata(fixture_labels)
-        self._inventory.check()
         if self.verbosity >= 1 and self._inventory.kept:
             self.stdout.write(self._inventory.summary())
+
+    def reset_sequences(self, connection: Any, models: Any) -> None:
+        """Check the loaded events; this is the last step before Django reports success."""
+        self._inventory.check()
+        super().reset_sequences(connection, models)
 
     def save_obj(self, obj: DeserializedObject) -> bool:
         """Save a row of a fixture, unless the database keeps its own."""

@@ -66,9 +66,10 @@ def empty_database() -> None:
 
 def refused(*paths: str, match: str, **options: Any) -> None:
     """Check that a load is refused with one line, and has changed nothing."""
-    before = dump()
+    before, out = dump(), StringIO()
     with pytest.raises(CommandError, match=match) as caught:
-        load(*paths, **options)
+        call_command("loaddata", *paths, stdout=out, **options)
+    assert out.getvalue() == ""
     assert str(caught.value).startswith("Nothing was loaded")
     assert "\n" not in str(caught.value)
     assert dump() == before
