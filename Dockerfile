@@ -25,7 +25,7 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /app /app
 # Fail the build if the application cannot start. This also writes bytecode, which the unprivileged
 # user below cannot write. Without bytecode, startup takes three times as long.
-RUN export ALLOWED_HOSTS=build DATABASE_URL=postgresql://build/build?sslmode=disable \
+RUN export ALLOWED_HOSTS=build DATABASE_URL='postgresql://build/build?sslmode=disable' \
         ALLOW_INSECURE=weak_secret_key SECRET_KEY=build \
     && gunicorn --config ticketboss/serving/gunicorn.conf.py --check-config \
     && python manage.py check
