@@ -4,6 +4,7 @@ Table and column names come from the models and are quoted; values are passed as
 measurements that justify this SQL are in docs/decisions/0008 and 0011.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -18,6 +19,7 @@ from django.db import (
     connection,
     connections,
 )
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
 
 READ_CLOCK = "SELECT clock_timestamp()"
@@ -29,6 +31,8 @@ per connection. A plan made while the referenced table is almost empty scans the
 every new row until autovacuum analyses the table, which can be a minute into a sale."""
 
 COMMIT = "COMMIT"
+
+_LOCK_POLL_SECONDS = 0.1
 
 
 @cache
@@ -157,19 +161,26 @@ def read_one_snapshot() -> None:
 
 @contextmanager
 def advisory_lock(key: int) -> Iterator[None]:
-    """Hold PostgreSQL's session-level advisory lock ``key``.
+    """Hold PostgreSQL's session-level advisory lock ``key``, after waiting for other sessions.
 
-    Raises:
-        OperationalError: the lock was not granted in time.
+    The session asks again and again, because one that waits for a lock would deadlock with a holder
+    that creates an index concurrently: PostgreSQL waits for all older transactions then.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [key])
+        while not _try_advisory_lock(cursor, key):
+            time.sleep(_LOCK_POLL_SECONDS)
         try:
             yield
         finally:
             # A lost connection has released the lock.
             with suppress(OperationalError, InterfaceError):
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _try_advisory_lock(cursor: CursorWrapper, key: int) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+    [locked] = cursor.fetchone()
+    return bool(locked)
 
 
 def advisory_locks_until_commit(*names: str) -> None:

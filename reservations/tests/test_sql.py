@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -9,11 +10,17 @@ from django.db import DataError, connection, models
 from django.test.utils import isolate_apps
 
 from reservations import sql
-from reservations.tests.database import second_connection
+from reservations.tests.database import run_and_disconnect, second_connection
+from reservations.tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
 COLUMNS = ("order", "Two words")
+
+ASKING = (
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND query LIKE '%advisory_lock%'"
+)
 
 
 @pytest.fixture
@@ -79,3 +86,22 @@ def test_advisory_lock_is_released_after_an_error() -> None:
             assert not is_free()
             raise ZeroDivisionError
         assert is_free()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_an_advisory_lock_blocks_no_index_build(pool: ThreadPoolExecutor) -> None:
+    """PostgreSQL would report a deadlock if the waiting session had a transaction open."""
+
+    def wait() -> None:
+        with sql.advisory_lock(77):
+            pass
+
+    with second_connection(autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(77)")
+        waiting = pool.submit(run_and_disconnect, wait)
+        wait_until(lambda: bool(other.execute(ASKING).fetchall()))
+        other.execute("CREATE INDEX CONCURRENTLY unused ON reservations_event (venue)")
+        other.execute("DROP INDEX unused")
+        assert not waiting.done()
+        other.execute("SELECT pg_advisory_unlock(77)")
+        waiting.result(30)

@@ -85,7 +85,6 @@ def prepare_database(*, on_terminal: bool) -> Login | None:
             cannot be written.
     """
     check_database_connection()
-    sql.set_for_session(lock_timeout=0, statement_timeout=0)
     # Processes that start concurrently must not migrate or create the login twice.
     with sql.advisory_lock(_MIGRATION_LOCK):
         _reject_unknown_migrations()

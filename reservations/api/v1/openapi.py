@@ -64,7 +64,7 @@ class UnknownEvent(V1Error):
 
 
 class VersionAhead(V1Error):
-    """The event has not reached the version in `after`."""
+    __doc__ = "The event has not reached the version in `after`."
 
     version = serializers.IntegerField(help_text="The current version of the event")
 

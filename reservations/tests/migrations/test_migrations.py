@@ -184,7 +184,7 @@ def test_migrations_lift_the_timeouts_and_restore_them() -> None:
         for signal in (pre_migrate, post_migrate):
             signal.disconnect(dispatch_uid="record_timeouts")
     assert ("0", "10s", "0") in seen
-    assert seen[-1] == ("10s", "3s", "10s")
+    assert seen[-1] == ("8s", "0", "8s")
 
 
 def test_existing_bookings_get_a_canonical_email(event: Event) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
@@ -68,4 +67,5 @@ def test_role_that_was_granted_one_sets_only_that(role: str) -> None:
 
 
 def test_pool_uses_these_connections() -> None:
-    assert settings.DATABASES["default"]["OPTIONS"]["pool"]["connection_class"]
+    connection.ensure_connection()
+    assert isinstance(connection.connection, Connection)
