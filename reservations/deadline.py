@@ -5,9 +5,7 @@ its connection, it has another ``COMMIT_TIMEOUT`` seconds to find out whether th
 committed. Everything that waits asks ``current()``, so the waits cannot add up.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from time import monotonic
 from typing import NamedTuple
 
@@ -71,11 +69,24 @@ current = _current.get
 """Returns the deadline of the running request or batch, or None."""
 
 
-@contextmanager
-def within(deadline: Deadline) -> Iterator[Deadline]:
-    """Make ``deadline`` the current one inside the block."""
-    token = _current.set(deadline)
-    try:
-        yield deadline
-    finally:
-        _current.reset(token)
+def within(deadline: Deadline) -> "_Scope":
+    """Make ``deadline`` the current one inside a ``with`` block."""
+    return _Scope(deadline)
+
+
+class _Scope:
+    """Faster than a generator with ``contextmanager``; every request has several."""
+
+    __slots__ = ("_deadline", "_token")
+
+    _token: Token[Deadline | None]
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+
+    def __enter__(self) -> Deadline:
+        self._token = _current.set(self._deadline)
+        return self._deadline
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._token)

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from reservations.batching import Batcher, Limits
-from reservations.database_errors import busy_if_unavailable, connect
+from reservations.database_errors import connect
 from reservations.errors import OutcomeUnknown, Refusal
 from reservations.ledger.commands import Command
 from reservations.ledger.execute import execute_batch
@@ -37,8 +37,7 @@ def commit_together(command: Command) -> Outcome | Exception:
         OutcomeUnknown: the connection was lost while the batch was committed, or its leader was
             killed.
     """
-    with busy_if_unavailable():
-        slugs = find_slugs(command)
+    slugs = find_slugs(command)
     if isinstance(slugs, Refusal):
         return slugs
     # Return the connection of earlier queries of this request to the pool: only the leader of a
