@@ -6,8 +6,12 @@ import unicodedata
 # Control characters; format characters, which include zero-width ones and those that reverse the
 # direction of writing; lone surrogates; separators of lines and paragraphs.
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Unicode's categories call the first letters, symbols or unassigned; none is ever visible.
-_FILLER = re.compile("[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]")
+# Unicode's categories call these letters, symbols, marks or unassigned; none is ever visible. The
+# variation selector U+FE0F is allowed, because emoji need it.
+_FILLER = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0e\uffa0"
+    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
 # Marks are visible only on another character.
 _INVISIBLE = frozenset({"Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
 

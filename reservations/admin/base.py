@@ -89,7 +89,7 @@ class LenientChangeListAdmin(UnfoldModelAdmin[_M]):
         try:
             return super().changelist_view(request, extra_context)
         except _InvalidFilter as error:
-            log.warning("admin.invalid_filter", path=request.path, reason=repr(error.__cause__))
+            log.warning("admin.invalid_filter", path=request.path, exc_info=error.__cause__)
             text = "Invalid filter; showing all rows."
             if request.method == "POST":
                 text = "Invalid filter, so nothing was changed. Select the rows again."

@@ -20,6 +20,8 @@ from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Change, Reservation
 from reservations.queries import get_changes_of
 
+_MAIL_NAMES = {"booked": "Confirmation", "cancelled": "Cancellation"}
+
 
 class ItemInline(ReadOnlyInline[Reservation, Booking]):
     """The items of a booking, in the order of the request."""
@@ -86,8 +88,11 @@ class BookingAdmin(CancellingAdmin[Booking]):
     def unsent_mails(self, booking: Booking) -> str:
         """Return a line for each e-mail that was not sent, with the reason and the time."""
         unsent = booking.mails.exclude(failure="")
-        lines = [(mail.failure, localize(localtime(mail.at))) for mail in unsent]
-        return format_html_join("", "<div>E-mail not sent: {} ({})</div>", lines) or "none"
+        lines = [
+            (_MAIL_NAMES.get(mail.kind, mail.kind), mail.failure, localize(localtime(mail.at)))
+            for mail in unsent
+        ]
+        return format_html_join("", "<div>{}: {} ({})</div>", lines) or "none"
 
     def get_changes(self, row: Booking, *, limit: int) -> Iterable[Change]:
         """Return the changes of the items of a booking."""

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import pluralize
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from reservations.admin.base import LenientChangeListAdmin, log_changes
@@ -106,7 +107,8 @@ class UserAdmin(DjangoUserAdmin[User], LenientChangeListAdmin[User]):
         for user in queryset:
             AxesProxyHandler.reset_attempts(username=user.username)
         log_changes(request, queryset, "Unlocked.")
-        text = f"{len(queryset)} accounts can log in again, if their password is right."
+        number = len(queryset)
+        text = f"{number} account{pluralize(number)} unlocked."
         self.message_user(request, text, messages.SUCCESS)
 
 

@@ -14,7 +14,7 @@ from django.template.defaultfilters import pluralize
 from reservations import sql
 from reservations.audit import find_drifts
 from reservations.database_errors import UNAVAILABLE
-from reservations.models import Booking, Change, Event, IdempotencyRecord, Reservation
+from reservations.models import Booking, Change, Event, Reservation
 
 _INVALID = (DeserializationError, DataError, IntegrityError, ValidationError, ValueError)
 # Of a reservation or a booking: confirming a hold and cancelling cannot be undone.
@@ -81,7 +81,7 @@ class _Inventory:
         Raises:
             CommandError: the row is an event that would replace another one.
         """
-        if not isinstance(row, Event | Booking | Reservation | Change | IdempotencyRecord):
+        if row._meta.app_label != Event._meta.app_label:
             return False
         self._lock_events()
         stored = _stored_event(row) if isinstance(row, Event) else _stored(row)

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from threading import Barrier
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from reservations.idempotency.key import IdempotencyKey
@@ -20,9 +22,11 @@ from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEve
 from reservations.models import (
     DEFAULT_EVENT,
     Booking,
+    BookingMail,
     Change,
     Event,
     IdempotencyRecord,
+    PeriodicJob,
     Reservation,
 )
 from reservations.tests.assertions import assert_inventory, assert_no_drift
@@ -119,7 +123,12 @@ def test_demo_fixture_leaves_later_sales_alone() -> None:
 def test_older_dump_does_not_turn_counters_back(
     sold: Event, client: APIClient, write: Write
 ) -> None:
+    mail = {"booking": Booking.objects.first(), "kind": "booked", "at": timezone.now()}
+    BookingMail.objects.create(sends=1, **mail)
+    PeriodicJob.objects.create(task="t", every=timedelta(1), queued_at=timezone.now())
     older = write(dump())
+    BookingMail.objects.update(sends=2)
+    PeriodicJob.objects.update(queued_at=timezone.now())
     reserve(sold, seats=2)
     for booking in Booking.objects.filter(status="confirmed"):
         submit(CancelBooking(booking_id=booking.pk, actor="api"))

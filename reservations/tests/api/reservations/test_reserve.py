@@ -133,6 +133,7 @@ def test_numbers_with_many_digits_are_out_of_range(
         ("\ufeffmark", "Partner ID must not contain control characters"),
         ("two\u2028lines", "Partner ID must not contain control characters"),
         ("fill\u3164er", "Partner ID must not contain control characters"),
+        ("join\u034fer", "Partner ID must not contain control characters"),
         ("\u200b\u2060", "Partner ID is required"),
         ("\u3164", "Partner ID is required"),
         ("\u0301", "Partner ID is required"),
