@@ -165,6 +165,27 @@ def test_foreign_keys_are_dropped_after_a_sale_in_flight(event: Event) -> None:
     assert_no_drift()
 
 
+def test_list_indexes_do_not_deadlock_with_a_sale(event: Event) -> None:
+    migrate("0009")
+    with ThreadPoolExecutor(1) as pool, locked(event) as sale:
+        sale.execute(
+            "INSERT INTO reservations_booking (id, customer_email, status, created_at)"
+            " VALUES (gen_random_uuid(), '', 'cancelled', now())"
+        )
+        migration = pool.submit(run_and_disconnect, partial(migrate, "0010"))
+        wait_for_lock_waiters()
+        sale.execute("UPDATE reservations_event SET venue = 'Hall' WHERE id = %s", [event.pk])
+        sale.commit()
+        migration.result(timeout=30)
+
+
+def test_list_indexes_are_built_again_after_a_failure() -> None:
+    migrate("0009")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX reservation_event_status ON reservations_reservation (id)")
+    migrate("0010")
+
+
 def test_migrations_lift_the_timeouts_and_restore_them() -> None:
     seen: list[tuple[str, ...]] = []
 
