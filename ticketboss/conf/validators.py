@@ -96,7 +96,10 @@ def validate_mail_url(value: str) -> None:
     """Accept the URL of a mail server, ``console:`` or ``dummy:``."""
     if not re.match(r"(smtp|submission)://|(console|dummy):", value):
         raise ValidationError("Must begin with smtp://, submission://, console: or dummy:")
-    url = urlsplit(value)
+    try:
+        url = urlsplit(value)
+    except ValueError as error:
+        raise ValidationError("Must be a URL like smtp://mail.example:587?tls=1") from error
     if url.scheme in {"smtp", "submission"} and not url.hostname:
         raise ValidationError("Must name a server: smtp://user:password@mail.example:587?tls=1")
     # A misspelt option would send passwords and addresses unencrypted.

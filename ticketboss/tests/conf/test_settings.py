@@ -205,6 +205,7 @@ def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str])
         ("EMAIL_URL", "smtp://mail.example?tsl=1", "must be ?tls=1 or ?ssl=1"),
         ("EMAIL_URL", "smtp://mail.example?tls=1&ssl=1", "must be ?tls=1 or ?ssl=1"),
         ("EMAIL_URL", "smtp://mail.example:smtp", "Not a valid email URL"),
+        ("EMAIL_URL", "smtp://[mail.example", "Must be a URL like smtp://"),
         ("EMAIL_FROM", "TicketBoss", "Must be an e-mail address"),
         ("IDEMPOTENCY_RETENTION_HOURS", "23", "greater than or equal to 24"),
         ("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto", "HTTP_X_FORWARDED_PROTO,https"),
