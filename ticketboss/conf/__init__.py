@@ -1,1 +1,1 @@
-"""Helpers for settings.py: logging configuration and validators."""
+"""Helpers for settings.py: the reader of variables, validators, refused risks and logging."""

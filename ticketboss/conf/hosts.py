@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 import idna
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
-_MAX_PORT = 65_535
+MAX_PORT = 65_535
 
 
 def normalise_host(text: str) -> str:
@@ -51,7 +51,7 @@ def normalise_origin(text: str) -> str:
     scheme, host, port = found[1].lower(), normalise_host(found[2]), found[3]
     if not port or port == _DEFAULT_PORTS[scheme]:
         return f"{scheme}://{host}"
-    if int(port) > _MAX_PORT:
+    if int(port) > MAX_PORT:
         raise ValueError(text)
     return f"{scheme}://{host}:{int(port)}"
 

@@ -12,8 +12,6 @@ from marshmallow import ValidationError
 
 from ticketboss.conf import hosts
 
-_MAX_PORT = 65_535
-
 
 def validate_hosts(values: list[str]) -> None:
     """Accept host names, names with a leading dot, IP addresses and ``*``."""
@@ -40,10 +38,11 @@ def validate_trusted_origins(values: list[str]) -> None:
         )
 
 
-def _are_all(normalise: Callable[[str], str], values: list[str]) -> bool:
+def _are_all(parse: Callable[[str], object], values: list[str]) -> bool:
+    """Return whether ``parse`` raises no ValueError for any of ``values``."""
     try:
         for each in values:
-            normalise(each)
+            parse(each)
     except ValueError:
         return False
     return True
@@ -58,30 +57,19 @@ def validate_path(value: str) -> None:
 def validate_bind(value: str) -> None:
     """Accept an IP address and a port."""
     found = re.fullmatch(r"(?:\[([^\]]+)\]|([\d.]+)):([1-9]\d{0,4})", value)
-    if not found or int(found[3]) > _MAX_PORT or not _is_address(found[1] or found[2]):
+    if (
+        not found
+        or int(found[3]) > hosts.MAX_PORT
+        or not _are_all(ip_address, [found[1] or found[2]])
+    ):
         raise ValidationError("Must be an IP address and a port like 127.0.0.1:9100 or [::1]:9100")
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def validate_networks(values: list[str]) -> None:
-    """Accept IP addresses, and networks in CIDR notation."""
-    try:
-        [ip_network(value) for value in values]
-    except ValueError as error:
-        raise ValidationError("Must be IP addresses or networks like 10.0.0.0/8") from error
-
-
 def validate_proxies(text: str) -> None:
-    """Accept a comma-separated list of IP addresses and networks, or ``*``."""
-    if text != "*":
-        validate_networks([each.strip() for each in text.split(",")])
+    """Accept a comma-separated list of IP addresses and networks in CIDR notation, or ``*``."""
+    networks = [each.strip() for each in text.split(",")] if text != "*" else []
+    if not _are_all(ip_network, networks):
+        raise ValidationError("Must be IP addresses or networks like 10.0.0.0/8")
 
 
 def validate_header(values: list[str]) -> None:
