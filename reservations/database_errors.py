@@ -1,4 +1,4 @@
-"""What the exceptions of the database mean: unavailable, or a violated constraint."""
+"""Connecting to the database, and what its exceptions mean."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,6 +43,15 @@ def connect() -> None:
     """
     with busy_if_unavailable():
         connection.ensure_connection()
+
+
+def release_connection() -> None:
+    """Return this thread's connection to the pool, before a wait that does not need it.
+
+    Inside a transaction, the connection is kept.
+    """
+    if connection.connection is not None and not connection.in_atomic_block:
+        connection.close()
 
 
 def rolled_back(error: Exception) -> bool:

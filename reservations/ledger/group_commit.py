@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from reservations.batching import Batcher, Limits
-from reservations.database_errors import connect
+from reservations.database_errors import connect, release_connection
 from reservations.errors import OutcomeUnknown, Refusal
 from reservations.ledger.commands import Command
 from reservations.ledger.execute import execute_batch
@@ -42,8 +42,7 @@ def commit_together(command: Command) -> Outcome | Exception:
         return slugs
     # Return the connection of earlier queries of this request to the pool: only the leader of a
     # batch needs one, and callers must not hold one while they wait.
-    if connection.connection is not None:
-        connection.close()
+    release_connection()
     return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 

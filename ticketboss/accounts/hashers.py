@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable
 
 from django.contrib.auth import hashers
-from django.db import connection
 from gevent import get_hub
 from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
 
+from reservations.database_errors import release_connection
 from reservations.errors import Busy
 
 _CONCURRENT = 2
@@ -67,8 +67,7 @@ class PBKDF2PasswordHasher(hashers.PBKDF2PasswordHasher):
         if not is_module_patched("threading"):  # a command or the job worker
             return encode(password, salt, iterations)
         # Waiting requests must not use up the pool of connections.
-        if connection.connection is not None and not connection.in_atomic_block:
-            connection.close()
+        release_connection()
         with _limit:
             encoded: str = get_hub().threadpool.apply(
                 _with_low_priority, (encode, password, salt, iterations)

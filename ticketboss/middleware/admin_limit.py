@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from threading import BoundedSemaphore
 
-from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from reservations.api import exceptions
+from reservations.database_errors import release_connection
 from ticketboss.metrics.requests import REQUESTS_SHED
 from ticketboss.paths import ADMIN
 
@@ -38,7 +38,7 @@ class AdminLimitMiddleware:
         """Pass the request on, after a delay if its user is anonymous, or answer 503."""
         if not request.path_info.startswith(ADMIN) or request.user.is_authenticated:
             return self.get_response(request)
-        _release_connection()
+        release_connection()  # It has read the session.
         address = request.META.get("REMOTE_ADDR", "")
         if self._is_full(address):
             REQUESTS_SHED.inc()
@@ -62,9 +62,3 @@ class AdminLimitMiddleware:
         with self._free:
             time.sleep(_DELAY_SECONDS)
             return self.get_response(request)
-
-
-def _release_connection() -> None:
-    """Return the connection that read the session to the pool, for the time of the wait."""
-    if connection.connection is not None and not connection.in_atomic_block:
-        connection.close()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
@@ -74,13 +75,14 @@ def test_few_anonymous_requests_are_served_at_a_time(delays: list[float]) -> Non
     assert free == [3]
 
 
-def test_waiting_request_holds_no_connection(
-    delays: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closed: list[bool] = []
-    fake = SimpleNamespace(
-        connection=object(), in_atomic_block=False, close=lambda: closed.append(True)
-    )
-    monkeypatch.setattr(admin_limit, "connection", fake)
+@pytest.mark.django_db(transaction=True)
+def test_waiting_request_holds_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+
+    def sleep(_: float) -> None:
+        held.append(connection.connection is not None)
+
+    monkeypatch.setattr(admin_limit, "time", SimpleNamespace(sleep=sleep))
+    connection.ensure_connection()
     AdminLimitMiddleware(lambda _: HttpResponse())(get())
-    assert closed == [True]
+    assert held == [False]
