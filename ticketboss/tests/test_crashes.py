@@ -116,7 +116,7 @@ def test_bug_in_django_is_a_logged_500(
     assert_traceback_logged(caplog, "a bug")
 
 
-def test_bug_in_a_view_of_the_api_is_shown_to_a_browser_with_debug(
+def test_bug_in_an_api_view_is_shown_to_a_browser_with_debug(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
