@@ -140,9 +140,8 @@ class LargeTableAdmin(LenientChangeListAdmin[_M], NonAtomicFormAdmin[_M]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[_M], search_term: str
     ) -> tuple[QuerySet[_M], bool]:
-        """Normalise the search term like names, and remove NUL, which PostgreSQL rejects."""
-        term = texts.normalise(search_term.replace("\0", ""))
-        return super().get_search_results(request, queryset, term)
+        """Search for the normalised term."""
+        return super().get_search_results(request, queryset, search_text(search_term))
 
     def get_paginator(
         self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any
@@ -187,6 +186,11 @@ class ReadOnlyInline(UnfoldTabularInline[_M, _P]):
     def has_delete_permission(self, request: HttpRequest, obj: _P | None = None) -> bool:
         """Return False: the table is read-only."""
         return False
+
+
+def search_text(term: str) -> str:
+    """Return ``term`` normalised like names, without NUL, which PostgreSQL rejects."""
+    return texts.normalise(term.replace("\0", ""))
 
 
 def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:

@@ -9,8 +9,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from reservations import texts
-from reservations.admin.base import short_link
+from reservations.admin.base import search_text, short_link
 from reservations.admin.cancelling import CancellingAdmin, Obstacle
 from reservations.admin.filters import DayRangeFilter
 from reservations.ledger.commands import Cancel
@@ -61,7 +60,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
         self, request: HttpRequest, queryset: QuerySet[Reservation], search_term: str
     ) -> tuple[QuerySet[Reservation], bool]:
         """Search by complete id or beginning of the partner id; an index supports each."""
-        term = texts.normalise(search_term.replace("\0", ""))
+        term = search_text(search_term)
         wanted = Q(partner__startswith=term)
         with suppress(ValueError):
             wanted |= Q(pk=UUID(term))
