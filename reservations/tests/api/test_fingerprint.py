@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.serializers import Serializer
@@ -152,7 +151,6 @@ def exact(text: str) -> Any:
 
 @pytest.mark.parametrize("serializer", REQUESTS)
 def test_bodies_with_one_fingerprint_are_one_command(serializer: type[Serializer[Any]]) -> None:
-    @hypothesis_settings(deadline=None)
     @given(REQUESTS[serializer])
     def check(pair: tuple[str, str]) -> None:
         one, other = (strict_json.decode(text.encode()) for text in pair)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
@@ -271,7 +270,6 @@ def test_unquoted_and_quoted_forms_are_the_same_key(
 printable = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
 
 
-@hypothesis_settings(deadline=None)
 @given(printable)
 def test_any_printable_text_can_be_quoted(key: str) -> None:
     assert parse_key('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"') == key
@@ -280,7 +278,6 @@ def test_any_printable_text_can_be_quoted(key: str) -> None:
 special = st.text(st.sampled_from(list('ab "\\\t\x7f\xe9~')), max_size=8)
 
 
-@hypothesis_settings(deadline=None)
 @given(st.text(max_size=300) | special | special.map(lambda text: f'"{text}"'))
 @example("x" * 255)
 @example("x" * 256)

@@ -15,7 +15,6 @@ import yaml
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
@@ -98,7 +97,6 @@ def test_operations_document_headers_and_error_examples() -> None:
                 assert response["content"]["application/json"]["examples"], where
 
 
-@hypothesis_settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "Z", "Cc", "Cf", "So"]), max_size=6))
 def test_documented_partner_pattern_matches_accepted_text(text: str) -> None:
     try:

@@ -90,7 +90,7 @@ def allowed_host(settings: Any) -> None:
 
 
 @schema.parametrize()
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_response_matches_the_document(event: Event, case: schemathesis.Case[Any]) -> None:
     make_page_possible(case)
     case.call_and_validate()
@@ -120,7 +120,5 @@ def test_responses_to_any_sequence_match_the_document(event: Event) -> None:
 
     run_state_machine_as_test(
         Calls,
-        settings=hypothesis_settings(
-            max_examples=6, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=hypothesis_settings(max_examples=6, suppress_health_check=list(HealthCheck)),
     )

@@ -21,7 +21,7 @@ scalars = (
 values = st.recursive(scalars, lambda each: st.lists(each) | st.dictionaries(texts, each))
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(values, st.sampled_from([None, 1]))
 def test_any_value_is_decoded_as_it_was_encoded(value: Any, indent: int | None) -> None:
     text = json.dumps(value, indent=indent)
@@ -33,7 +33,7 @@ def depth_of(value: Any) -> int:
     return 1 + max(map(depth_of, nested), default=0) if isinstance(value, dict | list) else 0
 
 
-@hypothesis_settings(deadline=None, max_examples=50)
+@hypothesis_settings(max_examples=50)
 @given(values, st.integers(0, MAX_DEPTH + 1))
 def test_values_are_accepted_up_to_the_maximum_depth(value: Any, depth: int) -> None:
     for n in range(depth):
@@ -46,7 +46,6 @@ def test_values_are_accepted_up_to_the_maximum_depth(value: Any, depth: int) -> 
         assert decode(raw) == json.loads(raw)
 
 
-@hypothesis_settings(deadline=None)
 @given(st.dictionaries(texts, st.integers(), min_size=1), st.data())
 def test_any_repeated_key_is_rejected(value: dict[str, int], data: st.DataObject) -> None:
     members = [f"{json.dumps(key)}:{number}" for key, number in value.items()]

@@ -146,9 +146,7 @@ def send(mail: EmailMultiAlternatives) -> tuple[list[str], Any]:
     return smtp.sent
 
 
-@hypothesis_settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(typed=addresses)
 def test_mail_goes_to_exactly_the_address_that_was_typed(event: Event, typed: str) -> None:
     if to_ascii(typed) is None:

@@ -292,7 +292,6 @@ def test_any_sequence_of_commands_matches_the_model() -> None:
         settings=settings(
             max_examples=12,
             stateful_step_count=20,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

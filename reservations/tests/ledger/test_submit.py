@@ -128,7 +128,7 @@ def numbers_in(value: Any) -> Iterator[int]:
 
 
 @pytest.mark.usefixtures("no_drift")
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(plans)
 def test_batch_has_the_same_outcomes_as_single_commands(plan: list[Any]) -> None:
     together, one_by_one = Scenario(), Scenario()

@@ -16,7 +16,7 @@ CRLF = b"\r\n"
 NO_BODY = Framing(length=0, chunked=False, keep_alive=True, expects_continue=False)
 # More than any body here.
 PLENTY = 100_000
-THOROUGH = settings(max_examples=300, deadline=None)
+THOROUGH = settings(max_examples=300)
 # The environ of ``head()``, without the Host header.
 DEFAULTS: Environ = {
     "REQUEST_METHOD": "GET",
