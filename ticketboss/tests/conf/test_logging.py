@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -24,8 +24,8 @@ def structlog_configuration() -> Iterator[None]:
     sys.excepthook = hook
 
 
-@pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
-def test_log_line_contains_the_request_id(readable: bool) -> None:
+def logged(log: Callable[[logging.Logger], None], *, readable: bool) -> str:
+    """Return what ``log`` writes with a logger of a library."""
     config = logging_config(level="INFO", readable=readable)
     formatter = dict(config["formatters"]["structlog"])
     stream = StringIO()
@@ -33,13 +33,20 @@ def test_log_line_contains_the_request_id(readable: bool) -> None:
     handler.setFormatter(formatter.pop("()")(**formatter))
     logger = logging.getLogger("some.library")
     logger.addHandler(handler)
+    try:
+        log(logger)
+    finally:
+        logger.removeHandler(handler)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
+def test_log_line_contains_the_request_id(readable: bool) -> None:
     token = request_id.set("abc")
     try:
-        logger.warning("watch %s", "out")
+        line = logged(lambda logger: logger.warning("watch %s", "out"), readable=readable)
     finally:
         request_id.reset(token)
-        logger.removeHandler(handler)
-    line = stream.getvalue()
     if readable:
         assert "watch out" in line
         assert "abc" in line
@@ -134,17 +141,12 @@ def test_traceback_of_an_unhandled_exception_has_no_address(capfd: Any) -> None:
 
 @pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
 def test_traceback_of_a_library_has_no_address(readable: bool) -> None:
-    config = logging_config(level="INFO", readable=readable)
-    formatter = dict(config["formatters"]["structlog"])
-    stream = StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter.pop("()")(**formatter))
-    logger = logging.getLogger("some.library")
-    logger.addHandler(handler)
-    try:
-        int("ada@shop.example")
-    except ValueError:
-        logger.exception("failed for %s", "bob@shop.example")
-    logger.removeHandler(handler)
-    assert "ValueError: invalid literal" in stream.getvalue()
-    assert "@shop" not in stream.getvalue()
+    def fail(logger: logging.Logger) -> None:
+        try:
+            int("ada@shop.example")
+        except ValueError:
+            logger.exception("failed for %s", "bob@shop.example")
+
+    text = logged(fail, readable=readable)
+    assert "ValueError: invalid literal" in text
+    assert "@shop" not in text
