@@ -153,7 +153,6 @@ for _risk in risks.find_risks(
         _fail(f"{risks.RISKS[_risk]} (ALLOW_INSECURE={_risk} insists)")
 if _database and (_database["ENGINE"] != "django.db.backends.postgresql" or not _database["NAME"]):
     _fail("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host/name")
-
 if _database and risks.leaves_encryption_open(_database, os.environ):
     _fail(
         "DATABASE_URL names a server on another machine, so it must end with ?sslmode=verify-full "
@@ -173,7 +172,7 @@ else:
     _database = {"ENGINE": "ticketboss.embedded_postgres", "NAME": "ticketboss"}
 
 # Limits for the admin, jobs and commands; statements of API requests have the time that is left
-# (reservations.deadline). Migrations and audits override them: reservations.apps and .audit.
+# (reservations.deadline). Migrations (reservations.apps) and some commands override them.
 _limit = f"{(REQUEST_TIMEOUT + COMMIT_TIMEOUT) * 1000:.0f}ms"
 _server_options = {
     "statement_timeout": _limit,
