@@ -17,7 +17,7 @@ class NameField(forms.CharField):
         return texts.normalise(text) if text else text
 
     def validate(self, value: Any) -> None:
-        """Reject forbidden characters, and names that nobody can see.
+        """Reject forbidden characters, and names without a visible one.
 
         Raises:
             ValidationError: the name must be typed again.

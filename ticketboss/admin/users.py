@@ -65,7 +65,7 @@ class UserAdmin(DjangoUserAdmin[User], LenientChangeListAdmin[User]):
         return (*fields, *(_PERMISSION_FIELDS if obj is None else _READ_ONLY_FIELDS))
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Allow only superusers to change somebody else."""
+        """Allow only superusers to change the account of another person."""
         allowed = request.user.is_superuser or obj is None or obj.pk == request.user.pk
         return allowed and super().has_change_permission(request, obj)
 
