@@ -14,11 +14,18 @@ _FILLER = re.compile(
 )
 # Marks are visible only on another character.
 _INVISIBLE = frozenset({"Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})
+# NFC shortens text to a quarter at most, so longer text is too long for every field.
+_MAX_LENGTH = 1000
 
 
 def normalise(text: str) -> str:
-    """Return ``text`` trimmed and in NFC, so that equal text consists of equal characters."""
-    return unicodedata.normalize("NFC", text).strip()
+    """Return ``text`` trimmed and in NFC, so that equal text consists of equal characters.
+
+    Text that is too long for every field is only trimmed: sorting its combining marks takes
+    quadratic time.
+    """
+    text = text.strip()
+    return unicodedata.normalize("NFC", text).strip() if len(text) <= _MAX_LENGTH else text
 
 
 def has_forbidden_characters(text: str) -> bool:
