@@ -2,6 +2,7 @@
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable
 from contextlib import contextmanager
 from typing import Any
@@ -58,6 +59,7 @@ CORPUS: dict[str, bytes] = {
     "nested-arrays": nested("[", "]"),
     "nested-items": nested('{"items":[', "]}", 5_000),
     "open-string": b"[" * 100 + b'"' + b'\\"' * 32_000,
+    "open-escape": b"[" * 100 + b'"' + b'\\"' * 32_000 + b"\\",
     "shallow-arrays": filled('{"x": [', "[" * 20 + "]" * 20, "]}"),
     **{
         f"long-{name}-{odd!a}": json.dumps(
@@ -168,6 +170,24 @@ def test_50_errors_are_all_listed() -> None:
 )
 def test_echoed_text_is_cut_at_200_characters(text: str, shown: str) -> None:
     assert (shorten(text), len(shown)) == (shown, MAX_ECHOED)
+
+
+def test_marks_are_not_sorted_in_text_that_is_too_long(
+    event: Event, client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = [0]
+    normalize = unicodedata.normalize
+
+    def recording(form: Any, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", recording)
+    text = "a" + "\u0316\u0301" * 4_000
+    reserving = post(client, "/reservations", {"partnerId": text, "seats": 1})
+    assert reserving.json()["error"] == "Partner ID must be at most 100 characters"
+    assert post(client, BOOKINGS, {"customerEmail": f"{text}@b.example"}).status_code == 400
+    assert max(lengths) <= 1_000
 
 
 @pytest.mark.parametrize("path", ["/reservations", BOOKINGS])

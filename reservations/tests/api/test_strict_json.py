@@ -46,6 +46,12 @@ def test_values_are_accepted_up_to_the_maximum_depth(value: Any, depth: int) -> 
         assert decode(raw) == json.loads(raw)
 
 
+def test_string_that_ends_in_an_escape_is_scanned_once() -> None:
+    with pytest.raises(ValueError, match="Unterminated string") as raised:
+        decode(b'{"a":"' + b"[" * MAX_DEPTH + b"\\")
+    assert not isinstance(raised.value, TooDeep)
+
+
 @given(st.dictionaries(texts, st.integers(), min_size=1), st.data())
 def test_any_repeated_key_is_rejected(value: dict[str, int], data: st.DataObject) -> None:
     members = [f"{json.dumps(key)}:{number}" for key, number in value.items()]
