@@ -40,6 +40,12 @@ def pass_time(time: timedelta) -> None:
     AccessAttempt.objects.update(attempt_time=F("attempt_time") - time)
 
 
+def test_user_name_that_is_too_long_is_a_wrong_one(ada: User, derivations: list[int]) -> None:
+    response = log_in(PASSWORD, username="a" * 256)
+    assert (response.status_code, derivations) == (200, [])
+    assert "Please enter the correct username and password" in response.content.decode()
+
+
 @pytest.mark.parametrize("username", ["ada", "nobody"])
 def test_sixth_wrong_password_is_refused_before_the_hash(
     ada: User, derivations: list[int], username: str
