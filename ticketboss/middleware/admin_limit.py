@@ -9,8 +9,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from reservations.api import exceptions
+from reservations.api.parsers import MAX_BODY_BYTES, PayloadTooLarge
 from reservations.database_errors import release_connection
 from ticketboss.metrics.requests import REQUESTS_SHED
+from ticketboss.middleware.request_errors import error_response
 from ticketboss.paths import ADMIN
 
 # Rendering the login page keeps the event loop busy for several milliseconds. With this delay, it
@@ -26,6 +28,7 @@ _MAX_WAITING_PER_ADDRESS = 8
 class AdminLimitMiddleware:
     """Serves few anonymous requests at a time, delays each, and answers the excess with 503.
 
+    Their bodies may be as long as in the API: decoding a longer form takes up to half a second.
     Logged-in staff are not limited. The middleware needs ``request.user``.
     """
 
@@ -39,6 +42,8 @@ class AdminLimitMiddleware:
         if not request.path_info.startswith(ADMIN) or request.user.is_authenticated:
             return self.get_response(request)
         release_connection()  # It has read the session.
+        if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
+            return error_response(request, PayloadTooLarge())
         address = request.META.get("REMOTE_ADDR", "")
         if self._is_full(address):
             REQUESTS_SHED.inc()

@@ -9,6 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
+from reservations.api.parsers import MAX_BODY_BYTES
 from ticketboss.middleware import admin_limit
 from ticketboss.middleware.admin_limit import AdminLimitMiddleware
 
@@ -40,6 +41,15 @@ def test_staff_and_other_paths_are_not_limited(delays: list[float], request_: Ht
     middleware._waiting["192.0.2.1"] = 1000
     assert middleware(request_).status_code == 200
     assert delays == []
+
+
+@pytest.mark.parametrize(("user", "status"), [(None, 413), (User(pk=1), 200)])
+def test_long_form_is_read_only_from_staff(
+    delays: list[float], user: User | None, status: int
+) -> None:
+    request = get(user=user)
+    request.META["CONTENT_LENGTH"] = str(MAX_BODY_BYTES + 1)
+    assert AdminLimitMiddleware(lambda _: HttpResponse())(request).status_code == status
 
 
 @pytest.mark.parametrize(
