@@ -82,7 +82,7 @@ def _mark(number: LongNumber) -> list[Any]:
 
 
 # Matches at every quote, so that no part of a text is scanned again from another one.
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _IS_OPENING = bytes.maketrans(b"[{]}", b"\1\1\0\0")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 

@@ -16,16 +16,17 @@ MAX_CHARS = 32_768
 HIDDEN = "[hidden]"
 EMAIL = "[email]"
 
-# Each pattern is linear: it can begin only at the start of a token or at a fixed word, its
-# quantifiers are possessive or have an upper bound.
+# Each pattern is linear: it can begin only at the start of a token or at a fixed word, and nothing
+# that can fail follows a quantifier without an upper bound, or it fails at each earlier position at
+# once. Groups have no possessive quantifiers, which early versions of Python 3.11 match wrongly.
 _AT = r"(?:@|%(?:25)*40|\\u0040|\\x40|&#64;)"
 _QUOTED = r'\\?"[^"\n]{1,320}"'  # A quoted local part may contain spaces.
 _LOCAL_CHARACTER = r"[^\s@<>()\[\],;:\"]"
 _ATOM = (
     rf"(?<!{_LOCAL_CHARACTER})'?+"
-    rf"(?:(?!{_AT}){_LOCAL_CHARACTER})++"
+    rf"(?:(?!{_AT}){_LOCAL_CHARACTER})+"
 )
-_DOMAIN = r"(?:\[[\w.:]{1,64}\]|(?:[^\s@<>()\[\],;:\"'&?/\\{}|]|\\u[0-9A-Fa-f]{4})++)"
+_DOMAIN = r"(?:\[[\w.:]{1,64}\]|(?:[^\s@<>()\[\],;:\"'&?/\\{}|]|\\u[0-9A-Fa-f]{4})+)"
 _ADDRESS = re.compile(rf"(?:{_QUOTED}|{_ATOM}){_AT}{_DOMAIN}")
 
 # Not a port that is followed by a path.
