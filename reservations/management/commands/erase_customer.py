@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
@@ -28,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *, stdin: TextIO | None = None, **options: Any) -> None:
         """Run the command."""
-        email = _read_address(stdin or sys.stdin)
+        email = _read_address(stdin or _standard_input())
         try:
             erased = erase_customer(email=email)
         except OperationalError as error:
@@ -45,11 +46,23 @@ class Command(BaseCommand):
         )
 
 
+def _standard_input() -> TextIO:
+    """Return standard input; a file is UTF-8 in any locale, with or without a byte order mark."""
+    if isinstance(sys.stdin, TextIOWrapper) and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+    return sys.stdin
+
+
 def _read_address(stdin: TextIO) -> str:
-    # A longer text cannot be an address.
-    text = input("E-mail address: ") if stdin.isatty() else stdin.read(_MAX_CHARS)
+    try:
+        # A longer text cannot be an address.
+        text = input("E-mail address: ") if stdin.isatty() else stdin.read(_MAX_CHARS)
+        text.encode()  # In some locales, a terminal passes other bytes on as lone surrogates.
+    except UnicodeError as error:
+        raise CommandError("standard input must be UTF-8") from error
     address = text.strip()
-    # Bookings made by an older version may have an address that is no longer accepted.
-    if len(address.splitlines()) != 1 or not all(address.rpartition("@")):
-        raise CommandError("standard input must contain one e-mail address")
+    # Bookings made by an older version may have an address that is no longer accepted, but none
+    # has a display name: "Ada <ada@shop.example>".
+    if len(address.splitlines()) != 1 or not all(address.rpartition("@")) or address.endswith(">"):
+        raise CommandError("standard input must contain one e-mail address, without a name")
     return address

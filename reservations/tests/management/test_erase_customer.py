@@ -2,7 +2,7 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from typing import Any
 
 import pytest
@@ -142,7 +142,9 @@ def test_unusual_addresses_can_be_erased(event: Event, email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["", "ada", "@", "ada@", "%", "a@shop.example\nb@shop.example"], ids=repr
+    "email",
+    ["", "ada", "@", "ada@", "%", "a@shop.example\nb@shop.example", "Ada <a@shop.example>"],
+    ids=repr,
 )
 def test_invalid_address_is_rejected(email: str) -> None:
     with pytest.raises(CommandError, match="must contain one e-mail address"):
@@ -167,3 +169,20 @@ def test_command_asks_for_the_address_in_a_terminal(
     book(event, email="ada@shop.example")
     monkeypatch.setattr("builtins.input", lambda prompt: "ada@shop.example")
     assert output_of("erase_customer", stdin=Terminal()).startswith("Removed from 1 booking ")
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order-mark"])
+def test_address_in_a_file_is_utf_8_in_any_locale(
+    event: Event, monkeypatch: pytest.MonkeyPatch, prefix: bytes
+) -> None:
+    book(event, email="ada@stra\u00dfe.example")
+    file = BytesIO(prefix + "ada@stra\u00dfe.example\r\n".encode())
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(file, "latin-1"))
+    assert output_of("erase_customer").startswith("Removed from 1 booking ")
+
+
+def test_address_in_another_encoding_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = BytesIO("ada@stra\u00dfe.example\n".encode("latin-1"))
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(file, "ascii", "surrogateescape"))
+    with pytest.raises(CommandError, match="must be UTF-8"):
+        output_of("erase_customer")
