@@ -233,7 +233,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
-    "axes",
+    "ticketboss.accounts.apps.LoginsConfig",
 ]
 MIDDLEWARE = [
     "ticketboss.middleware.request_log.RequestLogMiddleware",

@@ -1,5 +1,6 @@
-"""App config of the staff accounts."""
+"""App configs of the staff accounts, and of django-axes."""
 
+from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
 
 
@@ -11,3 +12,9 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Import the modules that define receivers."""
         from ticketboss.accounts import log_entries, sessions  # noqa: F401, PLC0415 (needs models)
+
+
+class LoginsConfig(AxesConfig):
+    """django-axes, shown as "Logins" in the admin."""
+
+    verbose_name = "Logins"
