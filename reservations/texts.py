@@ -10,7 +10,7 @@ _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # variation selector U+FE0F is allowed, because emoji need it.
 _FILLER = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0e\uffa0"
-    "\ufff0-\ufff8\U000e0000-\U000e0fff]"
+    "\ufff0-\ufff8\ufffc\U000e0000-\U000e0fff]"
 )
 # Marks are visible only on another character.
 _INVISIBLE = frozenset({"Cf", "Mc", "Me", "Mn", "Zl", "Zp", "Zs"})

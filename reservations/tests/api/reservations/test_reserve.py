@@ -134,6 +134,8 @@ def test_numbers_with_many_digits_are_out_of_range(
         ("two\u2028lines", "Partner ID must not contain control characters"),
         ("fill\u3164er", "Partner ID must not contain control characters"),
         ("join\u034fer", "Partner ID must not contain control characters"),
+        ("inherent\u17b5vowel", "Partner ID must not contain control characters"),
+        ("object\ufffc", "Partner ID must not contain control characters"),
         ("\u200b\u2060", "Partner ID is required"),
         ("\u3164", "Partner ID is required"),
         ("\u0301", "Partner ID is required"),
