@@ -8,11 +8,12 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 
 from reservations import errors
-from reservations.api import openapi_responses, strict_json
+from reservations.api import openapi_responses
 from reservations.api.error_details import MAX_DETAILS
 from reservations.api.exceptions import exception_handler
 from reservations.api.idempotency import KEY_PATTERN, InvalidKey
 from reservations.api.parsers import JSONObjectParser, PayloadTooLarge
+from reservations.api.strict_json import DuplicateKey, TooDeep, TooManyValues
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
@@ -133,7 +134,7 @@ MALFORMED = [
     for name in ("invalid", "not_an_object", "incomplete")
 ] + [
     exceptions.ParseError(str(unacceptable))
-    for unacceptable in (strict_json.DuplicateKey("seats"), strict_json.TooDeep())
+    for unacceptable in (DuplicateKey("seats"), TooDeep(), TooManyValues())
 ]
 POST_REFUSALS = [
     PayloadTooLarge(),

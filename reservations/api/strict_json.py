@@ -14,6 +14,9 @@ from typing import Any
 
 MAX_DEPTH = 32
 """How deep arrays and objects may be nested."""
+MAX_VALUES = 1000
+"""How many values a text may contain; an empty array or object counts as two. More values would
+take so long to decode that other requests would wait."""
 _MAX_LENGTH = 30
 
 
@@ -33,6 +36,13 @@ class TooDeep(Unacceptable):
 
     def __init__(self) -> None:
         super().__init__(f"Request body must be nested at most {MAX_DEPTH} levels deep")
+
+
+class TooManyValues(Unacceptable):
+    """The text contains more than ``MAX_VALUES`` values."""
+
+    def __init__(self) -> None:
+        super().__init__(f"Request body must contain at most {MAX_VALUES} values")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +71,10 @@ def decode(raw: bytes) -> Any:
     Raises:
         DuplicateKey: an object has a key twice.
         TooDeep: arrays and objects are nested deeper than ``MAX_DEPTH``.
+        TooManyValues: there are more than ``MAX_VALUES``.
         ValueError: ``raw`` is not JSON, or not UTF-8.
     """
-    _check_depth(raw)
+    _check_structure(raw)
     return _decoder.decode(raw.decode("utf-8"))
 
 
@@ -87,13 +98,18 @@ _IS_OPENING = bytes.maketrans(b"[{]}", b"\1\1\0\0")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def _check_depth(raw: bytes) -> None:
-    # Few bodies have so many brackets, and the decoder must not recurse deeper.
-    if raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH:
+def _check_structure(raw: bytes) -> None:
+    openings = raw.count(b"[") + raw.count(b"{")
+    if openings <= MAX_DEPTH and openings + raw.count(b",") < MAX_VALUES:
         return
+    structure = _STRING.sub(b"", raw)
+    # A value is the first one of the text or of an array or object, or follows a comma.
+    if sum(map(structure.count, (b"[", b"{", b","))) >= MAX_VALUES:
+        raise TooManyValues
     depth = 0
-    for opening in _STRING.sub(b"", raw).translate(_IS_OPENING, _NOT_BRACKETS):
+    for opening in structure.translate(_IS_OPENING, _NOT_BRACKETS):
         depth += 1 if opening else -1
+        # The decoder must not recurse deeper.
         if depth > MAX_DEPTH:
             raise TooDeep
 

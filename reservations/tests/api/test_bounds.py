@@ -11,6 +11,7 @@ import pytest
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 
+from reservations.api import strict_json
 from reservations.api.error_details import MAX_DETAILS, MAX_ECHOED, shorten
 from reservations.api.exceptions import exception_handler
 from reservations.api.parsers import MAX_BODY_BYTES
@@ -140,10 +141,19 @@ def test_any_body_is_answered_briefly_with_linear_work(
 
 def test_too_many_items_are_refused_without_a_look_at_them(event: Event, client: APIClient) -> None:
     items = ("items", "maximum 20 items per booking")
-    body = filled('{"customerEmail": "a@b.example", "items": [', "{}", "]}")
+    body = {"customerEmail": "a@b.example", "items": [{}] * 21}
     assert_invalid_in_v1(post(client, BOOKINGS, body), items)
-    response = post(client, BOOKINGS, body.replace(b"a@b.example", b"x"))
+    response = post(client, BOOKINGS, body | {"customerEmail": "x"})
     assert_invalid_in_v1(response, ("customerEmail", "must be a valid email"), items)
+
+
+def test_values_are_counted_before_they_are_decoded(
+    client: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strict_json, "_decoder", None)
+    body = filled('{"customerEmail": "a@b.example", "items": [', "{}", "]}")
+    error = ("", "Request body must contain at most 1000 values")
+    assert_invalid_in_v1(post(client, BOOKINGS, body), error)
 
 
 def test_refusal_lists_50_errors_and_counts_the_others() -> None:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from reservations.api.strict_json import MAX_DEPTH, DuplicateKey, TooDeep, decode
+from reservations.api.strict_json import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    DuplicateKey,
+    TooDeep,
+    TooManyValues,
+    decode,
+)
 
 texts = st.text(st.characters() | st.sampled_from('[]{}"\\'))
 scalars = (
@@ -37,10 +44,32 @@ def depth_of(value: Any) -> int:
 @given(values, st.integers(0, MAX_DEPTH + 1))
 def test_values_are_accepted_up_to_the_maximum_depth(value: Any, depth: int) -> None:
     for n in range(depth):
-        value = [value] if n % 2 else {"[": value, "x": "}" * 40, "y": [[], {}] * 20}
+        value = [value] if n % 2 else {"[": value, "x": "}" * 40, "y": [[], {}] * 2}
     raw = json.dumps(value).encode()
     if depth_of(value) > MAX_DEPTH:
         with pytest.raises(TooDeep):
+            decode(raw)
+    else:
+        assert decode(raw) == json.loads(raw)
+
+
+def count_of(value: Any) -> int:
+    """Return the number of values in ``value``; an empty array or object counts as two."""
+    if not isinstance(value, dict | list):
+        return 1
+    nested = value.values() if isinstance(value, dict) else value
+    return 1 + max(sum(map(count_of, nested)), 1)
+
+
+@hypothesis_settings(max_examples=50)
+@given(values, st.integers(-1, 1))
+def test_values_are_accepted_up_to_the_maximum_number(value: Any, excess: int) -> None:
+    more = MAX_VALUES + excess - 1 - count_of(value)
+    padded = [value, *[f'[{{"{n},' for n in range(more)]]
+    assert count_of(padded) == MAX_VALUES + excess
+    raw = json.dumps(padded).encode()
+    if excess > 0:
+        with pytest.raises(TooManyValues):
             decode(raw)
     else:
         assert decode(raw) == json.loads(raw)

@@ -234,7 +234,7 @@ def test_malformed_json_is_rejected(event: Event, client: APIClient, body: bytes
 
 @pytest.mark.parametrize(
     "body",
-    [b"[" * 20_000, b"[" * 20_000 + b"]" * 20_000, b'{"a":' * 10_000],
+    [b"[" * 999, b"[" * 999 + b"]" * 999, b'{"a":' * 999],
     ids=["open", "closed", "objects"],
 )
 def test_body_that_is_nested_too_deep_is_rejected(

@@ -298,9 +298,10 @@ def test_duplicate_event_is_rejected(event: Event, client: APIClient) -> None:
         (b"[]", "Request body must be a JSON object"),
         (b"null", "Request body must be a JSON object"),
         (b'"x"', "Request body must be a JSON object"),
-        (b"[" * 20_000, "Request body must be nested at most 32 levels deep"),
+        (b"[" * 999, "Request body must be nested at most 32 levels deep"),
+        (b"[" * 20_000, "Request body must contain at most 1000 values"),
     ],
-    ids=["empty", "space", "open-brace", "not-utf8", "array", "null", "string", "deep"],
+    ids=["empty", "space", "open-brace", "not-utf8", "array", "null", "string", "deep", "many"],
 )
 def test_body_must_be_a_json_object(
     event: Event, client: APIClient, raw: bytes, message: str
