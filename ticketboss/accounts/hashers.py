@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from django.contrib.auth import hashers
 from gevent import get_hub
-from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
 
+from reservations.concurrency_limit import ConcurrencyLimit
 from reservations.database_errors import release_connection
-from reservations.errors import Busy
 
 _CONCURRENT = 2
 _MAX_WAITING = 16
@@ -18,27 +17,7 @@ _MAX_WAITING = 16
 _NICE = 10
 
 
-class _Limit:
-    """Admits ``_CONCURRENT`` callers; ``_MAX_WAITING`` more may wait."""
-
-    def __init__(self) -> None:
-        self._free = BoundedSemaphore(_CONCURRENT)
-        self._waiting = 0
-
-    def __enter__(self) -> None:
-        if self._waiting >= _MAX_WAITING:
-            raise Busy
-        self._waiting += 1
-        try:
-            self._free.acquire()
-        finally:
-            self._waiting -= 1
-
-    def __exit__(self, *_: object) -> None:
-        self._free.release()
-
-
-_limit = _Limit()
+_limit = ConcurrencyLimit(_CONCURRENT, max_waiting=_MAX_WAITING)
 
 
 def _with_low_priority(encode: Callable[..., str], *arguments: object) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -29,11 +30,15 @@ from reservations.api.v1.serializers import (
     EventSerializer,
     EventsQuery,
 )
+from reservations.concurrency_limit import ConcurrencyLimit
 from reservations.errors import BookingNotFound
 from reservations.ledger import submit
 from reservations.ledger.commands import Book, CancelBooking
 
 ACTOR = "api/v1"
+
+lists = ConcurrencyLimit(2, max_waiting=settings.MAX_CONCURRENT_REQUESTS)
+"""Limits the lists that are read at a time: 100 bookings take more than 10 ms of CPU time."""
 
 
 class V1ViewSet(IdempotentViewSet):
@@ -53,10 +58,10 @@ class EventViewSet(V1ViewSet):
     def list(self, request: Request) -> JSONResponse:
         """Return a page of events: by date, or by id in a walk."""
         query = _validate_query(EventsQuery, request)
-        events, pagination = paginate(queries.get_events(), EVENTS, **query)
-        return JSONResponse(
-            {"data": represent_all(EventSerializer, events), "pagination": pagination}
-        )
+        with lists:
+            events, pagination = paginate(queries.get_events(), EVENTS, **query)
+            data = represent_all(EventSerializer, events)
+        return JSONResponse({"data": data, "pagination": pagination})
 
     @openapi.RETRIEVE_EVENT
     def retrieve(self, request: Request, event_id: str) -> JSONResponse:
@@ -70,9 +75,12 @@ class EventViewSet(V1ViewSet):
     def changes(self, request: Request, event_id: str) -> JSONResponse:
         """Return the changes of the event after a version."""
         query = _validate_query(ChangesQuery, request)
-        changes = queries.get_changes(queries.get_event(event_id), **query)
+        event = queries.get_event(event_id)
+        with lists:
+            changes = queries.get_changes(event, **query)
+            data = represent_all(ChangeSerializer, changes)
         last = changes[-1].version if changes else query["after"]
-        return JSONResponse({"data": represent_all(ChangeSerializer, changes), "next": last})
+        return JSONResponse({"data": data, "next": last})
 
 
 class BookingsViewSet(V1ViewSet):
@@ -83,10 +91,10 @@ class BookingsViewSet(V1ViewSet):
         """Return a page of bookings, newest first."""
         query = _validate_query(BookingsQuery, request)
         paging = query.pop("paging")
-        found, pagination = paginate(queries.get_bookings(**query), BOOKINGS, paging)
-        return JSONResponse(
-            {"data": represent_all(BookingSerializer, found), "pagination": pagination}
-        )
+        with lists:
+            found, pagination = paginate(queries.get_bookings(**query), BOOKINGS, paging)
+            data = represent_all(BookingSerializer, found)
+        return JSONResponse({"data": data, "pagination": pagination})
 
     @openapi.BOOK
     def create(self, request: Request) -> JSONResponse:

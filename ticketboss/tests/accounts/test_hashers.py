@@ -12,7 +12,10 @@ from django.contrib.auth import authenticate, hashers
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import User
 from django.test import RequestFactory
+from gevent.lock import BoundedSemaphore
 
+from reservations import concurrency_limit
+from reservations.concurrency_limit import ConcurrencyLimit
 from reservations.errors import Busy
 from ticketboss.accounts import hashers as own
 from ticketboss.tests.accounts.conftest import PASSWORD
@@ -48,7 +51,9 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Derivations:
     derivations = Derivations()
     monkeypatch.setattr(hashers, "pbkdf2", derivations)
     monkeypatch.setattr(own, "is_module_patched", lambda _: True)
-    monkeypatch.setattr(own, "_limit", own._Limit())
+    monkeypatch.setattr(concurrency_limit, "BoundedSemaphore", BoundedSemaphore)
+    limit = ConcurrencyLimit(own._CONCURRENT, max_waiting=own._MAX_WAITING)
+    monkeypatch.setattr(own, "_limit", limit)
     return derivations
 
 
