@@ -57,10 +57,15 @@ class TrustedProxies:
 
 
 def _parse(text: str) -> _Address | None:
-    """Return an address, which may have a port, or None if it is none."""
+    """Return an address, which may have a port, or None if it is none.
+
+    The zone of an IPv6 address ("%eth0") is dropped: it names an interface of the proxy.
+    """
     with_port = re.fullmatch(r"\[(.*)\](?::\d+)?|([\d.]+):\d+", text)
     try:
         address = ip_address((with_port[1] or with_port[2]) if with_port else text)
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))
