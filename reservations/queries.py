@@ -130,7 +130,7 @@ def get_bookings(
         status: only bookings with this value of ``Booking.Status``.
         event: only bookings that include the event with this slug.
     """
-    bookings = _bookings()
+    bookings = with_items(Booking.objects.all())
     if email is not None:
         bookings = bookings.filter(canonical_email=canonicalise(email))
     if event is not None:
@@ -162,12 +162,16 @@ def get_booking(booking_id: UUID) -> Booking:
     Raises:
         BookingNotFound: no booking has this id.
     """
-    booking = _bookings().filter(pk=booking_id).first()
+    booking = Booking.objects.filter(pk=booking_id).first()
     if booking is None:
         raise BookingNotFound
     return booking
 
 
-def _bookings() -> QuerySet[Booking]:
+def with_items(bookings: QuerySet[Booking]) -> QuerySet[Booking]:
+    """Return ``bookings``, whose ``booked_items`` are read with one query."""
     items = Reservation.objects.select_related("event").order_by("pk")
-    return Booking.objects.prefetch_related(Prefetch("items", items))
+    # django-stubs does not know that Django fills the cached property.
+    return bookings.prefetch_related(  # type: ignore[no-redef]
+        Prefetch("items", items, to_attr="booked_items")
+    )

@@ -18,7 +18,7 @@ from reservations.admin.filters import BookedEventFilter, DayRangeFilter
 from reservations.email_addresses import canonicalise
 from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Change, Reservation
-from reservations.queries import get_changes_of
+from reservations.queries import get_changes_of, with_items
 
 _MAIL_NAMES = {"booked": "Confirmation", "cancelled": "Cancellation"}
 
@@ -56,7 +56,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
         """Load the items of all rows in one query."""
-        return super().get_queryset(request).prefetch_related("items")
+        return with_items(super().get_queryset(request))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Order by creation time: of the item when filtered by event, so that an index fits."""
@@ -77,7 +77,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
     @admin.display
     def events(self, booking: Booking) -> int:
         """Return the number of events in the booking."""
-        return len(booking.items.all())
+        return len(booking.booked_items)
 
     @admin.display
     def seats(self, row: Booking) -> int:
@@ -96,7 +96,7 @@ class BookingAdmin(CancellingAdmin[Booking]):
 
     def get_changes(self, row: Booking, *, limit: int) -> Iterable[Change]:
         """Return the changes of the items of a booking."""
-        return get_changes_of([item.pk for item in row.items.all()])[:limit]
+        return get_changes_of([item.pk for item in row.booked_items])[:limit]
 
     def build_command(self, pk: UUID, by: str) -> CancelBooking:
         """Return the command that cancels a booking."""

@@ -57,7 +57,7 @@ def send_booking_mail(*, booking_id: str, kind: Kind) -> None:
         MailDelayed: the job is retried.
         MailRefused: the job fails and is not retried automatically.
     """
-    booking = _read(UUID(booking_id))
+    booking = Booking.objects.filter(pk=UUID(booking_id)).first()
     if booking is None or not booking.customer_email:
         return
     if kind == "booked" and booking.status == Booking.Status.CANCELLED:
@@ -70,10 +70,6 @@ def send_booking_mail(*, booking_id: str, kind: Kind) -> None:
         log.warning("mail.not_sent", booking=booking_id, kind=kind, reason=str(error))
         mail_limit.record_failure(booking, kind=kind, reason=str(error))
         raise
-
-
-def _read(booking_id: UUID) -> Booking | None:
-    return Booking.objects.prefetch_related("items__event").filter(pk=booking_id).first()
 
 
 def _deliver(booking: Booking, kind: Kind) -> None:

@@ -28,8 +28,8 @@ class Message:
 
 
 def render(booking: Booking, *, kind: Kind) -> Message:
-    """Render the e-mail about ``booking``, whose items and their events should be prefetched."""
-    items = sorted(booking.items.all(), key=lambda item: item.pk)
+    """Render the e-mail about ``booking``."""
+    items = booking.booked_items
     names = [_one_line(item.event.name) for item in items]
     venues = [_one_line(item.event.venue or "") for item in items]
     context: dict[str, Any] = {

@@ -71,12 +71,12 @@ class BookingOutcome(Outcome):
     id: UUID = field(metadata=_stored_as("booking_id"))
     customer_email: str
     created_at: datetime
-    items: tuple[BookedItem, ...]
+    booked_items: tuple[BookedItem, ...] = field(metadata=_stored_as("items"))
 
     @property
     def total_tickets(self) -> int:
         """The total number of seats of its items."""
-        return sum(item.seats for item in self.items)
+        return sum(item.seats for item in self.booked_items)
 
 
 @dataclass(frozen=True, slots=True)

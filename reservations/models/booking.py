@@ -1,15 +1,19 @@
 """A customer's booking of seats for one or more events."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 from uuid import UUID
 
 import orjson
 from django.db import connection, models, transaction
 from django.db.models import Q
+from django.utils.functional import cached_property
 from uuid_utils.compat import uuid7
 
 from reservations import sql
 from reservations.email_addresses import canonicalise
+
+if TYPE_CHECKING:
+    from reservations.models.reservation import Reservation
 
 _CHUNK = 1_000
 WITHOUT_CANONICAL_EMAIL = Q(canonical_email="") & ~Q(customer_email="")
@@ -69,10 +73,15 @@ class Booking(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @cached_property
+    def booked_items(self) -> "list[Reservation]":
+        """Its items with their events, in the order of the request."""
+        return list(self.items.select_related("event").order_by("pk"))
+
     @property
     def total_tickets(self) -> int:
         """The total number of seats of its items."""
-        return sum(item.seats for item in self.items.all())
+        return sum(item.seats for item in self.booked_items)
 
 
 def fill_canonical_emails(bookings: "models.Manager[Booking]") -> None:

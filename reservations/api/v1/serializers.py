@@ -148,5 +148,5 @@ class BookingSerializer(serializers.Serializer[Booking | BookingOutcome]):
     customerEmail = serializers.CharField(source="customer_email")
     status = StatusField()
     createdAt = serializers.DateTimeField(source="created_at")
-    items: Any = ItemSerializer(many=True)
+    items: Any = ItemSerializer(many=True, source="booked_items")
     totalTickets = serializers.IntegerField(source="total_tickets")

@@ -154,7 +154,7 @@ def test_mail_goes_to_exactly_the_address_that_was_typed(event: Event, typed: st
     local, _, domain = typed.rpartition("@")
     expected = f"{local}@{idna.encode(unicodedata.normalize('NFC', domain.lower())).decode()}"
     booking = Booking(id=UUID(int=1), customer_email=typed)
-    booking._prefetched_objects_cache = {"items": [Reservation(event=event, seats=1)]}  # type: ignore[attr-defined]
+    booking.booked_items = [Reservation(event=event, seats=1)]
     recipients, message = send(compose(booking, kind="booked"))
     assert message["To"].addresses[0].addr_spec == message["To"] == expected
     assert recipients == [expected]

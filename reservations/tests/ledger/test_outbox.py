@@ -82,7 +82,7 @@ def test_queued_task_is_registered(event: Event) -> None:
 def test_cancelled_booking_queues_a_mail(event: Event) -> None:
     outcome = booked(store_booking(event))
     cancelled = BookingCancelled(
-        outcome.id, outcome.customer_email, outcome.created_at, outcome.items
+        outcome.id, outcome.customer_email, outcome.created_at, outcome.booked_items
     )
     queue_mails([cancelled])
     assert [job.args["kind"] for job in jobs()] == ["cancelled"]
