@@ -114,7 +114,7 @@ class UserAdmin(DjangoUserAdmin[User], LenientChangeListAdmin[User]):
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, LenientChangeListAdmin[Group]):
-    """Django's group admin, but only superusers may change a group's permissions."""
+    """Django's group admin, but only superusers may change what a group grants, or delete it."""
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Group | None = None
@@ -122,3 +122,7 @@ class GroupAdmin(DjangoGroupAdmin, LenientChangeListAdmin[Group]):
         """Make the fields that grant permissions read-only except for superusers."""
         fields = tuple(super().get_readonly_fields(request, obj))
         return fields if request.user.is_superuser else (*fields, "permissions")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Allow only superusers to delete a group: its members would lose permissions."""
+        return request.user.is_superuser and super().has_delete_permission(request, obj)

@@ -115,6 +115,18 @@ def test_group_editor_cannot_grant_permissions(login: Login) -> None:
     assert (group.name, group.permissions.count()) == ("renamed", 0)
 
 
+def test_only_a_superuser_can_delete_a_group(login: Login, admin_client: Client) -> None:
+    group = Group.objects.create(name="clerks")
+    page, listing = f"/admin/auth/group/{group.pk}/delete/", "/admin/auth/group/"
+    editor = login("view_group", "change_group", "delete_group")
+    selected = {"action": "delete_selected", "_selected_action": group.pk, "post": "yes"}
+    assert editor.post(page, {"post": "yes"}).status_code == 403
+    editor.post(listing, selected)
+    assert Group.objects.exists()
+    admin_client.post(page, {"post": "yes"})
+    assert not Group.objects.exists()
+
+
 def test_superuser_can_grant_privileges(admin_client: Client, login: Login) -> None:
     login()
     user = User.objects.get(username="clerk")
