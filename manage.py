@@ -3,7 +3,6 @@
 
 import os
 import sys
-import traceback
 
 from django.core.management import CommandError, execute_from_command_line
 from django.db import OperationalError
@@ -29,7 +28,8 @@ def main() -> None:
         if isinstance(error, OperationalError) and "--traceback" not in sys.argv:
             sys.stderr.write(f"CommandError: {_reason(error)}\n")
         else:
-            traceback.print_exc()
+            # Redacted by ticketboss.conf.logging, if the settings could be loaded.
+            sys.excepthook(*sys.exc_info())
         sys.exit(2)
 
 

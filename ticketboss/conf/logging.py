@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -38,13 +39,15 @@ _SHARED: list[Processor] = [
 def logging_config(*, level: str, readable: bool) -> dict[str, Any]:
     """Configure structlog, and return the ``logging.config.dictConfig`` for the standard library.
 
-    Tracebacks of exceptions that nothing handles go to the same place, so they are redacted too.
+    Tracebacks of exceptions that nothing handles go to the same place, so they are redacted too,
+    whether they end the program or a thread.
 
     Args:
         level: the lowest level that is logged, for example ``"INFO"``.
         readable: write human-readable lines instead of JSON objects.
     """
     sys.excepthook = _print_redacted
+    threading.excepthook = lambda failure: _print_redacted(*failure[:3])
     if readable:
         _use_standard_library()
     else:
@@ -113,7 +116,7 @@ def _demote_suspicious_request(record: LogRecord) -> bool:
 
 
 def _print_redacted(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     sys.stderr.write(redact("".join(format_exception(kind, error, trace))).rstrip() + "\n")
 

@@ -4,6 +4,7 @@ It is gunicorn's gevent worker with a faster HTTP/1 server, deadlines for client
 that does not wait for idle connections. See docs/decisions/0013-http-server.md.
 """
 
+import sys
 from collections.abc import Iterable
 from functools import partial
 from math import inf
@@ -14,6 +15,7 @@ from typing import Any
 import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers import ggevent
 
@@ -70,6 +72,19 @@ class GeventWorker(ggevent.GeventWorker):
                 "TicketBoss cannot start: its worker has no TLS, HTTP/2 or PROXY protocol. "
                 "Leave them to a proxy, or set WORKER_CLASS=gevent for gunicorn's own worker"
             )
+
+    def init_process(self) -> None:
+        """Load the application and serve.
+
+        Raises:
+            SystemExit: after an error, which is logged. gunicorn would also print its message, with
+                the personal data in it.
+        """
+        try:
+            super().init_process()
+        except Exception:
+            self.log.exception("Exception in worker process")
+            sys.exit(1 if self.booted else Arbiter.WORKER_BOOT_ERROR)
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Begin a graceful stop, on SIGTERM."""

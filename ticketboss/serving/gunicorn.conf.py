@@ -13,6 +13,7 @@ import gc
 import os
 import resource
 import shutil
+import sys
 import tempfile
 from contextlib import suppress
 
@@ -87,13 +88,15 @@ def on_starting(server):
 
 
 def post_worker_init(worker):
-    """Check that waiting for the database yields to other greenlets; tune the garbage collector.
+    """Check that waiting for the database yields to other greenlets; tune the process.
 
     Raises:
         RuntimeError: psycopg was imported before gevent patched the standard library.
     """
     if psycopg.waiting.wait.__name__ == "wait_c":
         raise RuntimeError("psycopg was imported before gevent's patch")
+    # gevent would print the exception of a greenlet with all that it quotes.
+    gevent.get_hub().print_exception = lambda _context, *error: sys.excepthook(*error)
     disconnect_unneeded_signals()
     gc.collect()
     gc.freeze()  # Exempt the objects created at startup from collection.

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from reservations.tests.waiting import wait_until
 from ticketboss.embedded_postgres.cluster import Cluster
-from ticketboss.tests.programs import Response, ServerProcess
+from ticketboss.tests.programs import ROOT, Response, ServerProcess, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
 
@@ -94,3 +96,60 @@ def test_failed_booking_leaves_no_address_in_any_log(
         assert "lovelace@" not in log
         assert "INSERT" not in log
         assert "Failing row contains (0" not in log
+
+
+COMMAND = f"""
+import manage
+
+def crash(_):
+    raise ValueError("{ADDRESS}")
+
+manage.execute_from_command_line = crash
+from ticketboss import settings
+manage.main()
+"""
+GREENLET = f"""
+import runpy
+runpy.run_path("ticketboss/serving/gunicorn.conf.py")["post_worker_init"](None)
+import gevent
+gevent.spawn(int, "{ADDRESS}").join()
+"""
+WORKER = f"""
+from logging import config, getLogger
+from unittest.mock import Mock
+from gunicorn import arbiter
+from gunicorn.config import Config
+from gunicorn.workers import ggevent
+from ticketboss import settings
+from ticketboss.serving.gevent_worker import GeventWorker
+
+config.dictConfig(settings.LOGGING)
+ggevent.GeventWorker.init_process = Mock(side_effect=ValueError("{ADDRESS}"))
+master = Mock(
+    cfg=Config(), log=getLogger(), worker_age=0, pid=0, timeout=30,
+    worker_class=GeventWorker, LISTENERS=[], WORKERS={{}},
+)
+arbiter.os.fork = lambda: 0
+arbiter.Arbiter.spawn_worker(master)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [(COMMAND, 2), (GREENLET, 0), (WORKER, 3)],
+    ids=["command", "greenlet", "worker"],
+)
+def test_crash_of_a_process_prints_no_address(
+    code: str, exit_code: int, migrated_home: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(migrated_home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == exit_code
+    assert "ValueError: " in done.stderr
+    assert "lovelace" not in done.stderr

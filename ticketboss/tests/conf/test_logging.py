@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import StringIO
@@ -17,11 +18,11 @@ from ticketboss.conf.logging import logging_config, request_id
 
 @pytest.fixture(autouse=True)
 def structlog_configuration() -> Iterator[None]:
-    """Restore what ``logging_config`` replaces: structlog's configuration, and Python's hook."""
-    before, hook = structlog.get_config(), sys.excepthook
+    """Restore what ``logging_config`` replaces: structlog's configuration, and Python's hooks."""
+    before, hooks = structlog.get_config(), (sys.excepthook, threading.excepthook)
     yield
     structlog.configure(**before)
-    sys.excepthook = hook
+    sys.excepthook, threading.excepthook = hooks
 
 
 def logged(log: Callable[[logging.Logger], None], *, readable: bool) -> str:
@@ -137,6 +138,14 @@ def test_traceback_of_an_unhandled_exception_has_no_address(capfd: Any) -> None:
     printed = capfd.readouterr().err
     assert printed.startswith("Traceback (most recent call last):")
     assert printed.endswith("with base 10: [email]'\n")
+
+
+def test_traceback_of_a_thread_has_no_address(capfd: Any) -> None:
+    logging_config(level="INFO", readable=False)
+    thread = threading.Thread(target=int, args=["ada@shop.example"])
+    thread.start()
+    thread.join()
+    assert capfd.readouterr().err.endswith("with base 10: [email]'\n")
 
 
 @pytest.mark.parametrize("readable", [True, False], ids=["readable", "json"])
