@@ -48,6 +48,27 @@ def test_wrong_password_is_rejected(page: Page, screenshot: Screenshot) -> None:
     screenshot("login")
     log_in(page, "admin", "wrong")
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
+    expect(page.get_by_text("Please correct the error below.")).to_be_hidden()
+
+
+def test_user_form_is_not_wider_than_the_page(admin_page: Page, screenshot: Screenshot) -> None:
+    admin_page.goto("/admin/auth/user/")
+    admin_page.get_by_role("link", name="admin", exact=True).click()
+    screenshot("user")
+    width = "document.documentElement.scrollWidth"
+    assert admin_page.evaluate(width) == admin_page.evaluate("innerWidth")
+    expect(admin_page.get_by_text("Password", exact=True)).to_be_visible()
+
+
+def test_history_of_a_user_names_its_columns_once(admin_page: Page, screenshot: Screenshot) -> None:
+    admin_page.goto("/admin/auth/user/")
+    admin_page.get_by_role("link", name="admin", exact=True).click()
+    save(admin_page)
+    admin_page.locator("#result_list").get_by_role("link", name="admin", exact=True).click()
+    admin_page.locator('a[href$="/history/"]').click()
+    screenshot("user-history")
+    label = "cell => getComputedStyle(cell, '::before').display"
+    assert admin_page.locator("td[data-label=User]").first.evaluate(label) == "none"
 
 
 def save(page: Page) -> None:
