@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from reservations.api import exceptions
 from reservations.api import urls as api
+from ticketboss.middleware.request_errors import server_error
 
 urlpatterns = [
     *api.urlpatterns,
@@ -18,4 +19,4 @@ urlpatterns = [
 
 handler400 = exceptions.bad_request
 handler404 = exceptions.not_found
-handler500 = exceptions.server_error
+handler500 = server_error

@@ -184,11 +184,6 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     )
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Return 500 for an unhandled exception outside the API's views."""
-    return _page_or_json(request, _INTERNAL, lambda: defaults.server_error(request))
-
-
 def unavailable(request: HttpRequest) -> HttpResponse:
     """Return 503 while the database is unavailable."""
     return _busy(request, "reservations/unavailable.html")

@@ -1,4 +1,4 @@
-"""Responses to requests that the server refuses before a view sees them."""
+"""Responses to requests that the server refuses, or that fail, outside the API's views."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,8 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.views import defaults
 from django.views.debug import ExceptionReporter
 from rest_framework import status
 from rest_framework.exceptions import APIException
@@ -79,9 +81,24 @@ def _crash_response(request: HttpRequest, cause: BaseException) -> HttpResponseB
         # Without the request, whose route may be what cannot be found.
         reporter = ExceptionReporter(None, type(cause), cause, cause.__traceback__)
         return HttpResponse(reporter.get_traceback_html(), status=500)
+    return error_response(request, _internal_error())
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Return 500 for an exception that Django has logged (its ``handler500``)."""
+    response = (
+        defaults.server_error(request)
+        if wants_page(request)
+        else error_response(request, _internal_error())
+    )
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def _internal_error() -> APIException:
     exception = APIException("Internal server error")
     exception.default_code = "internal_error"
-    return error_response(request, exception)
+    return exception
 
 
 def _sentence(error: RequestError) -> str:

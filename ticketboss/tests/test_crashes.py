@@ -116,6 +116,24 @@ def test_bug_in_django_is_a_logged_500(
     assert_traceback_logged(caplog, "a bug")
 
 
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("/reservations", "Internal server error"), ("/api/v1/events", "InternalError")],
+)
+def test_bug_in_a_middleware_is_reported_as_the_api_does(
+    path: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("a bug")
+
+    limit = "ticketboss.middleware.concurrency_limit.ConcurrencyLimitMiddleware.__call__"
+    monkeypatch.setattr(limit, fail)
+    status, body = call(path)
+    assert (status, json.loads(body)["error"]) == (500, error)
+    status, page = call(path, HTTP_ACCEPT="text/html")
+    assert (status, "<title>Server Error (500)</title>" in page) == (500, True)
+
+
 def test_bug_in_an_api_view_is_shown_to_a_browser_with_debug(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
