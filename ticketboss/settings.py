@@ -86,7 +86,9 @@ try:
     WORKER_CONNECTIONS = env.int("WORKER_CONNECTIONS", 1000, validate=Range(1, 100_000))
     MAX_CONCURRENT_REQUESTS = env.int("MAX_CONCURRENT_REQUESTS", 900, validate=Range(1, 100_000))
     TICKETBOSS_HOME = Path(
-        env.str("TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=validators.validate_path)
+        env.str(
+            "TICKETBOSS_HOME", str(BASE_DIR / ".ticketboss"), validate=validators.validate_folder
+        )
     ).absolute()
     DATABASE_URL = env.str("DATABASE_URL", "")
     _database: Any = env.dj_db_url("DATABASE_URL") if DATABASE_URL else {}

@@ -1,12 +1,19 @@
 """Host names and origins in the form in which browsers send them."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv6Address, ip_address
 
 import idna
 
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_PORT = 65_535
+_MAX_NAME = 253
+# RFC 1123, section 2.1. Some names in private networks have underscores.
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# Browsers take a name for an IPv4 address if this is its last label.
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 
 
 def normalise_host(text: str) -> str:
@@ -16,15 +23,45 @@ def normalise_host(text: str) -> str:
         ValueError: no request can have this host.
     """
     if text.startswith("[") and text.endswith("]"):
-        return f"[{IPv6Address(text[1:-1])}]"
+        return _normalise_ipv6(text[1:-1])
     name = text.removesuffix(".").lower()
     if not name.isascii():
         name = idna.encode(name, uts46=True).decode()
-    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+    labels = name.split(".")
+    if len(name) > _MAX_NAME or not all(map(_is_label, labels)):
         raise ValueError(text)
-    if name.rpartition(".")[2].isdigit():  # Browsers take it for an IPv4 address.
-        return str(ip_address(name))
-    return name
+    return str(ip_address(name)) if _NUMBER.fullmatch(labels[-1]) else name
+
+
+def _normalise_ipv6(text: str) -> str:
+    address = IPv6Address(text)
+    if address.scope_id:  # A URL cannot have one.
+        raise ValueError(text)
+    return f"[{address}]"
+
+
+def _is_label(text: str) -> bool:
+    return bool(_LABEL.fullmatch(text)) and (not text.startswith("xn--") or _is_punycode(text[4:]))
+
+
+def _is_punycode(text: str) -> bool:
+    """Return whether browsers accept ``xn--`` and ``text``, by UTS 46: IDNA 2008 has no emoji."""
+    try:
+        decoded = text.encode().decode("punycode")
+        valid = idna.uts46_remap(decoded, std3_rules=False) == decoded
+    except UnicodeError:  # idna's error is one, too.
+        return False
+    return valid and not decoded.isascii() and decoded.encode("punycode").decode() == text
+
+
+def _normalise_pattern(text: str, prefix: str) -> str:
+    """Return a host, or ``prefix`` and a domain; an IP address has no subdomains."""
+    host = normalise_host(text.removeprefix(prefix))
+    if not text.startswith(prefix):
+        return host
+    if host.startswith("[") or _NUMBER.fullmatch(host.rpartition(".")[2]):
+        raise ValueError(text)
+    return prefix + host
 
 
 def normalise_allowed_host(text: str) -> str:
@@ -33,10 +70,9 @@ def normalise_allowed_host(text: str) -> str:
     Raises:
         ValueError: it matches no request.
     """
-    if text == "*":
-        return text
-    dot = "." if text.startswith(".") else ""
-    return dot + normalise_host(text.removeprefix("."))
+    if "_" in text:  # Django refuses each request with such a Host.
+        raise ValueError(text)
+    return text if text == "*" else _normalise_pattern(text, ".")
 
 
 def normalise_origin(text: str) -> str:
@@ -45,15 +81,7 @@ def normalise_origin(text: str) -> str:
     Raises:
         ValueError: it is not an origin, for example because it has a path.
     """
-    found = re.fullmatch(r"(https?)://(\[[^\]]*\]|[^:/?#@\s]+)(?::(\d{1,5}))?", text, re.IGNORECASE)
-    if not found:
-        raise ValueError(text)
-    scheme, host, port = found[1].lower(), normalise_host(found[2]), found[3]
-    if not port or port == _DEFAULT_PORTS[scheme]:
-        return f"{scheme}://{host}"
-    if int(port) > MAX_PORT:
-        raise ValueError(text)
-    return f"{scheme}://{host}:{int(port)}"
+    return _normalise_origin(text, normalise_host)
 
 
 def normalise_trusted_origin(text: str) -> str:
@@ -62,6 +90,17 @@ def normalise_trusted_origin(text: str) -> str:
     Raises:
         ValueError: it matches no request.
     """
-    wildcard = "://*." in text
-    origin = normalise_origin(text.replace("://*.", "://", 1))
-    return origin.replace("://", "://*.", 1) if wildcard else origin
+    return _normalise_origin(text, partial(_normalise_pattern, prefix="*."))
+
+
+def _normalise_origin(text: str, normalise: Callable[[str], str]) -> str:
+    found = re.fullmatch(
+        r"(https?)://(\[[^\]]*\]|[^:/?#@\s]+)(?::([0-9]{1,5}))?", text, re.IGNORECASE
+    )
+    if not found:
+        raise ValueError(text)
+    scheme, host = found[1].lower(), normalise(found[2])
+    port = int(found[3] or _DEFAULT_PORTS[scheme])
+    if not 0 < port <= MAX_PORT:
+        raise ValueError(text)
+    return f"{scheme}://{host}" + ("" if port == _DEFAULT_PORTS[scheme] else f":{port}")

@@ -1,9 +1,11 @@
 """Validators for settings; each raises marshmallow's ``ValidationError`` for environs to report."""
 
 import re
+import stat
 from collections.abc import Callable
 from email.utils import parseaddr
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -17,7 +19,7 @@ def validate_hosts(values: list[str]) -> None:
     """Accept host names, names with a leading dot, IP addresses and ``*``."""
     if not _are_all(hosts.normalise_allowed_host, values):
         raise ValidationError(
-            "Must be host names like tickets.example, without https:// or a port, "
+            "Must be host names like tickets.example, without https://, a port or underscores, "
             "or addresses like 192.0.2.1 and [2001:db8::1]"
         )
 
@@ -48,15 +50,23 @@ def _are_all(parse: Callable[[str], object], values: list[str]) -> bool:
     return True
 
 
-def validate_path(value: str) -> None:
-    """Accept a path that PostgreSQL's configuration and lock files can contain."""
+def validate_folder(value: str) -> None:
+    """Accept a folder, whether or not it exists, that PostgreSQL's configuration can contain."""
     if not value.isprintable():
         raise ValidationError("Must not contain line breaks, control characters or invalid UTF-8")
+    try:
+        is_folder = stat.S_ISDIR(Path(value).stat().st_mode)
+    except FileNotFoundError:
+        is_folder = True  # It will be created.
+    except OSError as error:
+        raise ValidationError(f"Must be a folder that can be created: {error.strerror}") from error
+    if not is_folder:
+        raise ValidationError("Must be a folder, not a file")
 
 
 def validate_bind(value: str) -> None:
     """Accept an IP address and a port."""
-    found = re.fullmatch(r"(?:\[([^\]]+)\]|([\d.]+)):([1-9]\d{0,4})", value)
+    found = re.fullmatch(r"(?:\[([^\]]+)\]|([0-9.]+)):([1-9][0-9]{0,4})", value)
     if (
         not found
         or int(found[3]) > hosts.MAX_PORT

@@ -157,7 +157,8 @@ class Cluster:
                 yield
         except OSError as error:
             raise EmbeddedPostgresError(
-                f"the database folder {self.install.home} cannot be used: {error.strerror}"
+                f"the database folder {self.install.home} cannot be used: {error.strerror}. "
+                "Check TICKETBOSS_HOME."
             ) from error
 
     def _create_data(self) -> None:

@@ -143,8 +143,9 @@ def check_database_connection() -> None:
             f"{name} {params[name]}" for name in ("host", "port", "dbname") if params.get(name)
         )
         reason = str(error).splitlines()[0].rpartition("failed: ")[2]
+        setting = "DATABASE_URL" if settings.DATABASE_URL else "TICKETBOSS_HOME"
         raise CommandError(
-            f"the database ({where}) cannot be reached: {reason}. Check DATABASE_URL."
+            f"the database ({where}) cannot be reached: {reason}. Check {setting}."
         ) from error
 
 

@@ -231,10 +231,18 @@ def test_database_migrated_by_newer_code_is_rejected(migrated_home: Path) -> Non
     assert_one_line_error(done, "newer version", "reservations.9999_from_the_future")
 
 
-def test_unusable_home_fails_with_one_line(folder: Path) -> None:
+@pytest.mark.parametrize("command", ["serve", "migrate", "postgres stop"])
+def test_home_that_cannot_be_used_is_named(folder: Path, command: str) -> None:
     (folder / "file").touch()
-    done = manage(folder / "file" / "home", "serve", PORT=str(free_port()))
-    assert_one_line_error(done, str(folder / "file"), "Not a directory")
+    home = folder / "file" / "home"
+    done = manage(home, *command.split(), PORT=str(free_port()))
+    assert_one_line_error(done, "TICKETBOSS_HOME", "Not a directory")
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_home_that_cannot_be_created_is_named(command: str) -> None:
+    done = manage(Path("/proc/home"), command, PORT=str(free_port()))
+    assert_one_line_error(done, "/proc/home/postgresql-", "No such file", "Check TICKETBOSS_HOME")
 
 
 def test_first_start_on_a_full_disk_can_be_repeated(home: Path) -> None:
