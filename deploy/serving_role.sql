@@ -25,9 +25,11 @@ SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database())
 
 GRANT USAGE ON SCHEMA public TO ticketboss_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ticketboss_app;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO ticketboss_app;
+-- UPDATE, because `manage.py loaddata` moves a sequence past the ids that it has loaded.
+GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA public TO ticketboss_app;
 -- The same for tables and sequences of later migrations.
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ticketboss_app;
-ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE ON SEQUENCES TO ticketboss_app;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+    GRANT USAGE, UPDATE ON SEQUENCES TO ticketboss_app;
 COMMIT;

@@ -52,6 +52,10 @@ def cluster(shared_home: Path, folder: Path) -> Cluster:
 @pytest.fixture
 def url(cluster: Cluster) -> str:
     """The DATABASE_URL of the role."""
+    return url_of(cluster)
+
+
+def url_of(cluster: Cluster) -> str:
     return f"postgresql://{ROLE}@/ticketboss?host={cluster.connection_params()['host']}"
 
 
@@ -98,8 +102,27 @@ def test_role_sells_sends_mail_and_serves_the_admin(cluster: Cluster, url: str) 
         wait_until(lambda: server.request("GET", "/reservations").body["version"] == 6)
         assert server.request("GET", "/reservations").body["availableSeats"] == 500
         assert "permission denied" not in server.output
-    for command in (["verify_inventory"], ["set_capacity", "node-meetup-2025", "400"]):
+    for command in (
+        ["verify_inventory"],
+        ["set_capacity", "node-meetup-2025", "400"],
+        ["loaddata", "demo"],
+    ):
         done = manage(cluster.install.home.parent, *command, DATABASE_URL=url)
+        assert done.returncode == 0, done.stderr
+
+
+def test_script_can_run_before_the_migrations(home: Path, folder: Path) -> None:
+    """The order of compose.yaml for a new database."""
+    cluster = Cluster(home)
+    cluster.start()
+    (folder / "password").write_text("it's secret\n")
+    assert run_script(cluster, folder / "password").returncode == 0
+    done = manage(home, "migrate")
+    assert done.returncode == 0, done.stderr
+    with ServerProcess(home, DATABASE_URL=url_of(cluster)) as server:
+        assert server.reserve(3).status == 201
+    for command in (["loaddata", "demo"], ["verify_inventory"], ["clearsessions"]):
+        done = manage(home, *command, DATABASE_URL=url_of(cluster))
         assert done.returncode == 0, done.stderr
 
 
@@ -113,6 +136,7 @@ def test_role_sells_sends_mail_and_serves_the_admin(cluster: Cluster, url: str) 
         "CREATE ROLE things",
         "ALTER TABLE reservations_event ADD COLUMN thing int",
         "ALTER TABLE reservations_event DISABLE TRIGGER ALL",
+        "ALTER SEQUENCE reservations_event_id_seq RESTART",
         "DROP TABLE reservations_change",
         "DROP TRIGGER event_id_never_changed ON reservations_event",
         "TRUNCATE reservations_change",
