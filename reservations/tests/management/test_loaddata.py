@@ -106,6 +106,12 @@ def test_demo_fixture_can_be_loaded_twice(event: Event) -> None:
     assert dump() == before
 
 
+def test_dump_of_the_same_rows_does_not_differ(sold: Event, write: Write) -> None:
+    rows = dump()
+    summary = f"{len(rows)} rows were in the database already and stay as before.\n"
+    assert load(write(rows)).endswith(summary)
+
+
 def test_demo_fixture_leaves_later_sales_alone() -> None:
     load("demo")
     event = Event.objects.get(slug="python-day-2027")
