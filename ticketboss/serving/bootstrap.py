@@ -129,11 +129,13 @@ def _wrapper() -> DatabaseWrapper:
 
 
 def check_database_connection() -> None:
-    """Open and close a connection to the database.
+    """Start the embedded server unless it is running, then open and close a connection.
 
     Raises:
         CommandError: the database is unreachable; the message names it and the reason.
     """
+    if cluster := embedded_cluster():
+        _start(cluster)
     # Bypass the pool, which would only report a timeout.
     params = _wrapper().get_connection_params()
     try:

@@ -12,7 +12,6 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from reservations.schema import is_migrated
-from ticketboss.embedded_postgres.install import EmbeddedPostgresError
 from ticketboss.jobs.worker import JobWorker
 from ticketboss.serving import bootstrap
 from ticketboss.serving.supervisor import STOP_SIGNALS
@@ -40,12 +39,6 @@ class Command(BaseCommand):
 
 
 def _check_database() -> None:
-    cluster = bootstrap.embedded_cluster()
-    try:
-        if cluster:
-            cluster.start()
-    except EmbeddedPostgresError as error:
-        raise CommandError(str(error)) from error
     bootstrap.check_database_connection()
     with closing(connection):
         if not is_migrated():
