@@ -16,6 +16,7 @@ from reservations import sql
 from reservations.audit import find_drifts
 from reservations.database_errors import UNAVAILABLE
 from reservations.models import Booking, Change, Event, Reservation
+from reservations.models.booking import fill_canonical_emails
 
 _INVALID = (DeserializationError, DataError, IntegrityError, ValidationError, ValueError)
 # Of a reservation or a booking: confirming a hold and cancelling cannot be undone.
@@ -94,11 +95,13 @@ class _Inventory:
         return False
 
     def check(self) -> None:
-        """Check all events of which rows were loaded.
+        """Check all events of which rows were loaded, and complete the bookings.
 
         Raises:
             CommandError: an event is incomplete or inconsistent.
         """
+        if self._has_bookings:
+            fill_canonical_emails(Booking.objects)  # A dump of an older version lacks them.
         events = Event.objects.filter(Q(slug__in=self._slugs) | Q(pk__in=self._event_pks))
         found = list(events.order_by("pk"))
         if unknown := self._event_pks - {event.pk for event in found}:

@@ -169,6 +169,16 @@ def test_dump_loads_over_a_new_event(sold: Event, write: Write) -> None:
     assert_no_drift()
 
 
+def test_bookings_of_an_older_version_are_completed(sold: Event, write: Write) -> None:
+    rows = dump()
+    for row in rows:
+        row["fields"].pop("canonical_email", None)
+    empty_database()
+    load(write(rows))
+    assert Booking.objects.exists()
+    assert not Booking.objects.filter(canonical_email="").exists()
+
+
 def test_later_dump_continues_an_earlier_one(sold: Event, write: Write) -> None:
     earlier = dump()
     reserve(sold, seats=2)
