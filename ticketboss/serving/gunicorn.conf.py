@@ -67,14 +67,6 @@ class _Logger(Logger):
 logger_class = _Logger
 
 
-# The workers write their metrics to this folder; the one that is asked adds them up. A new
-# master started by SIGUSR2 inherits this environment but needs a folder of its own.
-_owner = str(os.getpid())
-if settings.METRICS_BIND and os.environ.get("TICKETBOSS_METRICS_OWNER") != _owner:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
-    os.environ["TICKETBOSS_METRICS_OWNER"] = _owner
-
-
 def on_starting(server):
     """Warn if the limit of open files allows fewer connections than configured."""
     if worker_connections < settings.WORKER_CONNECTIONS:
@@ -85,6 +77,15 @@ def on_starting(server):
             settings.WORKER_CONNECTIONS,
             _max_files,
         )
+
+
+def when_ready(server):
+    """Create the folder to which the workers write their metrics; the one asked adds them up.
+
+    Only now, because a start that fails, for example to bind its port, does not call ``on_exit``.
+    """
+    if settings.METRICS_BIND:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="ticketboss-metrics-")
 
 
 def post_worker_init(worker):

@@ -1,6 +1,8 @@
 """The metrics: their figures, their listener, and the sum over all web processes."""
 
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +19,7 @@ from reservations.tests.factories import EventFactory, book, hold, reserve
 from reservations.tests.queued_jobs import clear_jobs
 from reservations.tests.waiting import wait_until
 from ticketboss.metrics.exporter import make_registry
-from ticketboss.tests.programs import ROOT, ServerProcess, free_port, metrics
+from ticketboss.tests.programs import ROOT, ServerProcess, environment, free_port, metrics
 
 
 def value(text: str, sample: str) -> float:
@@ -127,6 +129,22 @@ def test_metrics_sum_over_web_processes(migrated_home: Path) -> None:
         assert not list(metrics_folder.glob(f"gauge_*_{killed.pid}.db"))
         server.stop()
         assert not metrics_folder.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+def test_checking_the_configuration_leaves_no_folder(folder: Path) -> None:
+    bind = f"127.0.0.1:{free_port()}"
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "gunicorn", "--check-config"),
+            *("--config", "ticketboss/serving/gunicorn.conf.py"),
+        ],
+        cwd=ROOT,
+        env=environment(folder / "home", METRICS_BIND=bind, TMPDIR=str(folder)),
+        check=True,
+    )
+    assert not list(folder.glob("ticketboss-metrics-*"))
 
 
 @pytest.mark.slow
