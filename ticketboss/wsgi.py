@@ -25,6 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketboss.settings")
 django.setup(set_prefix=False)
 
 from reservations.api.parsers import MAX_BODY_BYTES  # noqa: E402 (after Django's setup)
+from reservations.database_errors import release_connection  # noqa: E402
 from ticketboss.metrics import exporter  # noqa: E402
 
 # Bodies of the admin's size that are read at the same time; each takes that much memory.
@@ -69,7 +70,10 @@ def application(environ: Environ, start_response: "StartResponse") -> Iterable[b
         return exporter.application(environ, start_response)
     if forwarded_for := environ.get("HTTP_X_FORWARDED_FOR"):
         environ["REMOTE_ADDR"] = _proxies.find_client(environ["REMOTE_ADDR"], forwarded_for)
-    return _answer(environ, start_response)
+    response = _answer(environ, start_response)
+    # Django would do it after the response has been sent, and the client may be slow to receive it.
+    release_connection()
+    return response
 
 
 def _answer(environ: Environ, start_response: "StartResponse") -> Iterable[bytes]:

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.factories import EventFactory
@@ -34,6 +35,8 @@ def call(method: str, path: str, body: object = None, **headers: str) -> int:
         **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
     }
     response = application(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
+    # Now the response would be sent, to a client that may be slow.
+    assert connection.connection is None
     list(response)
     response.close()  # type: ignore[attr-defined]
     return int(statuses[0][:3])
@@ -95,3 +98,19 @@ def test_request_leaves_no_reference_cycles(
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/events",
+        "/api/v1/events/hot/changes",
+        "/api/v1/bookings",
+        f"/api/v1/bookings/{UNKNOWN_ID}",
+        f"/reservations/{UNKNOWN_ID}",
+        "/admin/login/",
+    ],
+)
+def test_slow_reader_of_a_response_occupies_no_connection(path: str) -> None:
+    EventFactory.create(slug="hot")
+    assert call("GET", path, cookie="sessionid=none") in {200, 404}
