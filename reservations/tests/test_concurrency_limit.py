@@ -95,3 +95,18 @@ def test_two_lists_are_read_at_a_time(
         stats = connection.pool.get_stats()  # type: ignore[attr-defined]
         assert stats["pool_size"] - stats["pool_available"] == 2
     assert {call.result(30).status_code for call in calls} == {200}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_lists_leave_room_for_other_requests(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, pool: ThreadPoolExecutor
+) -> None:
+    settings.REQUEST_TIMEOUT = 30
+    half = settings.MAX_CONCURRENT_REQUESTS // 2
+    monkeypatch.setattr(views.lists, "waiting", half)
+    get = partial(APIClient().get, "/api/v1/events")
+    with views.lists, views.lists:
+        call = pool.submit(run_and_disconnect, get)
+        wait_until(lambda: call.done() or views.lists.waiting > half)
+        assert call.done()
+        assert call.result().status_code == 503

@@ -37,8 +37,9 @@ from reservations.ledger.commands import Book, CancelBooking
 
 ACTOR = "api/v1"
 
-lists = ConcurrencyLimit(2, max_waiting=settings.MAX_CONCURRENT_REQUESTS)
-"""Limits the lists that are read at a time: 100 bookings take more than 10 ms of CPU time."""
+lists = ConcurrencyLimit(2, max_waiting=settings.MAX_CONCURRENT_REQUESTS // 2)
+"""Limits the lists that are read at a time: 100 bookings take more than 10 ms of CPU time. Not all
+requests in flight may be lists that wait, so that there is room for sales."""
 
 
 class V1ViewSet(IdempotentViewSet):
