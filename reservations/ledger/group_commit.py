@@ -37,12 +37,12 @@ def commit_together(command: Command) -> Outcome | Exception:
         OutcomeUnknown: the connection was lost while the batch was committed, or its leader was
             killed.
     """
+    # Return the connection of earlier queries of this request to the pool: only the leader of a
+    # batch needs one, and callers must not hold one while they wait, for the lookup or the batch.
+    release_connection()
     slugs = find_slugs(command)
     if isinstance(slugs, Refusal):
         return slugs
-    # Return the connection of earlier queries of this request to the pool: only the leader of a
-    # batch needs one, and callers must not hold one while they wait.
-    release_connection()
     return batcher.submit(slugs[0] if len(slugs) == 1 else _SHARED_QUEUE, command)
 
 

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.status import HTTP_503_SERVICE_UNAVAILABLE
 
+from reservations.database_errors import release_connection
 from reservations.errors import Busy
 from ticketboss.metrics.requests import REQUESTS_SHED
 from ticketboss.middleware.request_errors import error_response
@@ -36,6 +37,7 @@ class ConcurrencyLimitMiddleware:
             return self.get_response(request)
         response = self._limited(request)
         if response.status_code == HTTP_503_SERVICE_UNAVAILABLE:
+            release_connection()  # A query that timed out has left it.
             time.sleep(_REFUSAL_DELAY_SECONDS)
         return response
 

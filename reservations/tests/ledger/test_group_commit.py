@@ -21,6 +21,7 @@ from reservations.idempotency.store import refuse_reuse
 from reservations.ledger import group_commit, submit
 from reservations.ledger.commands import Cancel, Command, CommandOf, Confirm
 from reservations.ledger.execute import execute_batch
+from reservations.ledger.lookup import Found, find_slugs
 from reservations.ledger.outcomes import Cancelled, Confirmed, Outcome, Reserved
 from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
@@ -238,3 +239,20 @@ def test_bookings_do_not_wait_for_the_queue_of_another_event(
         submit(booking_of(first, second))
         submit(booking_of(first))
     assert isinstance(waiting.result(30), Reserved)
+
+
+def test_waiting_for_a_lookup_holds_no_connection(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of the admin has read the session and the user before it submits a command."""
+    held: list[object] = []
+
+    def recording(command: Command) -> Found:
+        held.append(connection.connection)
+        return find_slugs(command)
+
+    monkeypatch.setattr(group_commit, "find_slugs", recording)
+    event.refresh_from_db()
+    assert connection.connection
+    reserve(event)
+    assert held == [None]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
@@ -54,6 +55,18 @@ def test_delayed_503_of_a_view_leaves_its_place_to_others(
     during_delays.append(lambda: meanwhile.append(middleware(get()).status_code))
     assert middleware(get()).status_code == 503
     assert meanwhile == [200]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_delayed_503_holds_no_connection(during_delays: list[Callable[[], object]]) -> None:
+    def view(request: HttpRequest) -> HttpResponse:
+        connection.ensure_connection()
+        return HttpResponse(status=503)
+
+    held: list[object] = []
+    during_delays.append(lambda: held.append(connection.connection))
+    ConcurrencyLimitMiddleware(view)(get())
+    assert held == [None]
 
 
 @pytest.mark.parametrize("path", ["/ready", "/admin/", "/static/x.css"])
