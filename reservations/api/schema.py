@@ -4,8 +4,7 @@ from functools import cache
 from hashlib import sha256
 from typing import NamedTuple, cast
 
-from django.http import HttpResponse
-from django.utils.cache import get_conditional_response
+from django.http import HttpResponse, HttpResponseNotModified
 from django.utils.http import quote_etag
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer
@@ -14,6 +13,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from reservations.api import etags
 from reservations.api.negotiation import JSONUnlessYAMLNegotiation
 from reservations.api.views import BaseAPIView
 
@@ -28,20 +28,19 @@ class SchemaView(BaseAPIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        """Return the document."""
+        """Return the document, or 304 if the client has it."""
         renderer = request.accepted_renderer
         document = _document(type(renderer))  # type: ignore[arg-type]
+        headers = {"Cache-Control": f"max-age={_MAX_AGE_SECONDS}", "ETag": document.etag}
+        if etags.is_known(request, document.etag):
+            return HttpResponseNotModified(headers=headers)
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
-        response = HttpResponse(
+        filename = f"TicketBoss.{renderer.format}"
+        return HttpResponse(
             document.content,
             content_type=renderer.media_type + charset,
-            headers={
-                "Cache-Control": f"max-age={_MAX_AGE_SECONDS}",
-                "Content-Disposition": f'inline; filename="TicketBoss.{renderer.format}"',
-                "ETag": document.etag,
-            },
+            headers=headers | {"Content-Disposition": f'inline; filename="{filename}"'},
         )
-        return get_conditional_response(request, document.etag, response=response) or response
 
 
 class _Document(NamedTuple):

@@ -1,10 +1,16 @@
 """Conditional requests: ETag, If-None-Match, If-Match and expectedVersion."""
 
+from collections.abc import Callable
+from functools import partial
+from time import thread_time
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
+from rest_framework.request import Request
 from rest_framework.test import APIClient
 
+from reservations.api import etags
 from reservations.models import Event
 from reservations.tests.api.client import RESERVATION, assert_invalid, post
 from reservations.tests.assertions import assert_inventory
@@ -52,6 +58,23 @@ def test_nonmatching_if_none_match_is_answered_with_200(
     event: Event, client: APIClient, if_none_match: str
 ) -> None:
     assert client.get("/reservations", headers={"if-none-match": if_none_match}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "parse",
+    [partial(etags.is_known, tag='"x-1"'), partial(etags.parse_if_match, slug="x")],
+    ids=["if-none-match", "if-match"],
+)
+@pytest.mark.parametrize("part", [",", '"x-2",', "W/,"])
+def test_long_lists_of_etags_are_parsed_fast(parse: Callable[[Request], object], part: str) -> None:
+    """The longest header, of 32 KiB, must not keep the event loop from sales."""
+    header = part * (4_000_000 // len(part))
+    request = Request(
+        RequestFactory().get("/", headers={"if-match": header, "if-none-match": header})
+    )
+    started = thread_time()
+    parse(request)
+    assert thread_time() - started < 0.5  # Django's parser takes seconds.
 
 
 def test_html_page_has_no_etag(event: Event, client: APIClient) -> None:

@@ -11,7 +11,15 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 @pytest.mark.parametrize(
     "accept",
-    [None, "*/*", "application/json", "image/png", "nonsense", "text/html; a*=nope''%ff"],
+    [
+        None,
+        "*/*",
+        "application/json",
+        "image/png",
+        "nonsense",
+        "text/html; a*=nope''%ff",
+        pytest.param("text/html" + ",a/b" * 250, id="too-long"),  # Parsing it would take long.
+    ],
 )
 def test_home_is_the_summary_unless_html_is_preferred(
     event: Event, client: APIClient, accept: str | None
