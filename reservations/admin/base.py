@@ -1,25 +1,19 @@
-"""Base classes and helpers shared by all admin pages."""
+"""Base classes of the admin's pages."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
-from uuid import UUID
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import structlog
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.messages import WARNING
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
 from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.html import format_html
-from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from reservations import texts
@@ -191,39 +185,3 @@ class ReadOnlyInline(UnfoldTabularInline[_M, _P]):
 def search_text(term: str) -> str:
     """Return ``term`` normalised like names, without NUL, which PostgreSQL rejects."""
     return texts.normalise(term.replace("\0", ""))
-
-
-def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
-    """Return a display column that shows the status of a row as a coloured label.
-
-    Args:
-        colours: the variant of Unfold's label for each status.
-    """
-
-    @display(description="status", label=colours)
-    def state(_: Any, row: Any) -> str:
-        return str(row.status)
-
-    return state  # type: ignore[no-any-return]
-
-
-def link(model: type[Model], pk: object, text: str = "", *, css: str = "text-link") -> str:
-    """Return an HTML link to the admin page of one row; its text defaults to ``pk``."""
-    url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[pk])
-    return format_html('<a href="{}" class="{}">{}</a>', url, css, text or pk)
-
-
-def short_link(model: type[Model], pk: UUID) -> str:
-    """Return an HTML link to the admin page of one row; its text is the end of the id."""
-    return link(model, pk, f"…{pk.hex[-8:]}", css="text-link whitespace-nowrap")
-
-
-def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
-    """Add an entry with ``text`` to Django's admin log for each of ``rows``."""
-    user = cast("AbstractBaseUser", request.user)
-    LogEntry.objects.log_actions(user.pk, rows, CHANGE, text)
-
-
-def actor_name(user: AbstractBaseUser | AnonymousUser) -> str:
-    """Return the name of ``user`` as an actor in the change history, at most 150 characters."""
-    return f"admin:{user.get_username()}"[:150]

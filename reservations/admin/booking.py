@@ -12,8 +12,9 @@ from django.utils.html import format_html_join
 from django.utils.timezone import localtime
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from reservations.admin.base import ReadOnlyInline, link
+from reservations.admin.base import ReadOnlyInline
 from reservations.admin.cancelling import CancellingAdmin
+from reservations.admin.display import link
 from reservations.admin.filters import BookedEventFilter, DayRangeFilter
 from reservations.email_addresses import canonicalise
 from reservations.ledger.commands import CancelBooking

@@ -14,15 +14,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from reservations.admin.base import (
-    ReadOnlyAdmin,
-    actor_name,
-    link,
-    log_changes,
-    short_link,
-    status_label,
-)
-from reservations.admin.history import LedgerHistoryAdmin
+from reservations.admin.base import ReadOnlyAdmin
+from reservations.admin.display import link, short_link, status_label
+from reservations.admin.history import LedgerHistoryAdmin, actor_name, log_changes
 from reservations.errors import Refusal
 from reservations.ledger import submit_batch
 from reservations.ledger.commands import Cancel, CancelBooking

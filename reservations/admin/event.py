@@ -10,9 +10,15 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.template.loader import render_to_string
 from unfold.decorators import display
 
-from reservations.admin.base import LargeTableAdmin, actor_name, short_link
+from reservations.admin.base import LargeTableAdmin
+from reservations.admin.display import short_link
 from reservations.admin.fields import NameField
-from reservations.admin.history import LedgerHistoryAdmin, all_changes_url, seats_cell
+from reservations.admin.history import (
+    LedgerHistoryAdmin,
+    actor_name,
+    all_changes_url,
+    seats_cell,
+)
 from reservations.errors import CapacityBelowSold, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits

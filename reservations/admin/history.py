@@ -1,21 +1,21 @@
-"""The history page of rows that the ledger changes."""
+"""The history page of rows that the ledger changes, and the entries of Django's admin log."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import get_content_type_for_model
-from django.db.models import Model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from reservations.admin.base import actor_name
 from reservations.models import Change
 
 _SHOWN_ENTRIES = 100
@@ -74,6 +74,17 @@ class LedgerHistoryAdmin(admin.ModelAdmin[_M]):
     def _change_row(self, change: Change) -> list[Any]:
         kind = Change.Kind(change.kind).label
         return [change.at, change.actor, kind, seats_cell(change), self.get_subject(change)]
+
+
+def log_changes(request: HttpRequest, rows: QuerySet[Any], text: str) -> None:
+    """Add an entry with ``text`` to Django's admin log for each of ``rows``."""
+    user = cast("AbstractBaseUser", request.user)
+    LogEntry.objects.log_actions(user.pk, rows, CHANGE, text)
+
+
+def actor_name(user: AbstractBaseUser | AnonymousUser) -> str:
+    """Return the name of ``user`` as an actor in the change history, at most 150 characters."""
+    return f"admin:{user.get_username()}"[:150]
 
 
 def seats_cell(change: Change) -> str:

@@ -9,8 +9,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
-from reservations.admin.base import search_text, short_link
+from reservations.admin.base import search_text
 from reservations.admin.cancelling import CancellingAdmin, Obstacle
+from reservations.admin.display import short_link
 from reservations.admin.filters import DayRangeFilter
 from reservations.ledger.commands import Cancel
 from reservations.models import Booking, Change, Reservation

@@ -13,7 +13,9 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Status
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from reservations.admin.base import ReadOnlyAdmin, ReadOnlyInline, log_changes, status_label
+from reservations.admin.base import ReadOnlyAdmin, ReadOnlyInline
+from reservations.admin.display import status_label
+from reservations.admin.history import log_changes
 from reservations.sql import read_clock
 
 admin.site.unregister(ProcrastinateJob)

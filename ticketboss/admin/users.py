@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import pluralize
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from reservations.admin.base import LenientChangeListAdmin, log_changes
+from reservations.admin.base import LenientChangeListAdmin
 from reservations.admin.fields import NameField
+from reservations.admin.history import log_changes
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
