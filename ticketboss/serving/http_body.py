@@ -6,22 +6,22 @@ need.
 
 from typing import TYPE_CHECKING, Any, cast
 
+import gevent
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import LimitRequestHeaders, ParseException
 from gunicorn.http.unreader import Unreader
 
 from ticketboss.serving.errors import RequestError
-from ticketboss.serving.http_parser import (
-    MAX_HEAD_BYTES,
-    MAX_HEADER_BYTES,
-    check_trailers,
-)
+from ticketboss.serving.http_parser import MAX_HEAD_BYTES, check_trailers
 
 if TYPE_CHECKING:
     from ticketboss.serving.http_connection import Connection
 
 # What the sizes and extensions of chunks may add to a body.
 _MAX_OVERHEAD_BYTES = 64 * 1024
+# How much is parsed before other requests may run, unless it is a part of one chunk. A chunk can be
+# as short as 6 bytes, and for each, gunicorn copies the rest.
+_PIECE_BYTES = 2 * 1024
 
 
 class SizedBody:
@@ -74,7 +74,7 @@ class ChunkedBody:
             raise RequestError(400, f"invalid chunk: {error}") from error
         if len(data) < size:
             self.complete = True
-            self._connection.give_back(self._source.buf.getvalue())
+            self._connection.give_back(self._source.buf.getvalue() + self._source.unparsed)
         return data
 
 
@@ -86,19 +86,26 @@ class _Source(Unreader):
         self._connection = connection
         self.allowed = 0
         """How many more bytes may be received."""
+        self.unparsed = b""
+        """What was received, but not yet parsed."""
 
-    def chunk(self, _size_hint: int | None = None) -> bytes:
-        data = self._connection.take_some()
-        self.allowed -= len(data)
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        if self.unparsed:
+            gevent.sleep(0)  # type: ignore[no-untyped-call]
+        else:
+            self.unparsed = self._connection.take_some()
+            self.allowed -= len(self.unparsed)
         if self.allowed < 0:
             raise RequestError(413, "Request body must be sent in larger chunks")
-        return data
+        size = max(size_hint or 0, _PIECE_BYTES)
+        piece, self.unparsed = self.unparsed[:size], self.unparsed[size:]
+        return piece
 
 
 class _Limits:
     """The part of a request that gunicorn's ``ChunkedReader`` uses."""
 
-    limit_request_field_size = MAX_HEADER_BYTES
+    limit_request_field_size = _MAX_OVERHEAD_BYTES  # of the line with the size of a chunk
     max_buffer_headers = MAX_HEAD_BYTES
 
     @staticmethod

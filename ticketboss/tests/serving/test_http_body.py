@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+import gevent
 import pytest
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
@@ -136,6 +137,23 @@ def test_chunks_that_are_mostly_overhead_are_refused() -> None:
     with pytest.raises(RequestError) as raised:
         chunked_body(*[chunk] * 70).read(100)
     assert raised.value.status == 413
+
+
+def test_many_short_chunks_let_other_requests_run() -> None:
+    turns: list[None] = []
+
+    def serve_another_request() -> None:
+        while True:
+            turns.append(None)
+            gevent.sleep(0)
+
+    other = gevent.spawn(serve_another_request)
+    connection = Pieces([b"1\r\na\r\n" * 2000 + b"0\r\n\r\n" + b"GET /" * 1000])
+    body = ChunkedBody(cast("Any", connection))
+    assert body.read(PLENTY) == b"a" * 2000
+    other.kill()
+    assert len(turns) >= 5
+    assert connection.left == b"GET /" * 1000
 
 
 @THOROUGH
