@@ -1,6 +1,6 @@
 """E-mail addresses: which are accepted, how they are written in an e-mail, how they are compared.
 
-An address is accepted only if any mail server can be given exactly that address in ASCII: the local
+An address is accepted only if it can be given to every mail server unchanged, in ASCII: the local
 part as it was typed, the domain in Punycode by IDNA 2008 (RFC 5891). Nothing depends on the locale
 of the database or of the process.
 """

@@ -1,4 +1,4 @@
-"""Decodes JSON (RFC 8259) without accepting or changing what clients may read differently.
+"""Decodes JSON (RFC 8259); rejects text that is ambiguous, and keeps each digit of a number.
 
 Not orjson: it parses integers over 64 bits as floats, rejects lone surrogates, and accepts an
 object that has a key twice.
