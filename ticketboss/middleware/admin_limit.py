@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 from reservations.api import exceptions
 from reservations.api.parsers import MAX_BODY_BYTES, PayloadTooLarge
 from reservations.database_errors import release_connection
+from ticketboss.accounts.login_throttle import client_address
 from ticketboss.metrics.requests import REQUESTS_SHED
 from ticketboss.middleware.request_errors import error_response
 from ticketboss.paths import ADMIN
@@ -21,7 +22,7 @@ _DELAY_SECONDS = 0.25
 _CONCURRENT = 4
 # Including those that are served.
 _MAX_WAITING = 36
-# So that clients of one address leave room for others.
+# So that clients of one address, or of one IPv6 network, leave room for others.
 _MAX_WAITING_PER_ADDRESS = 8
 
 
@@ -44,7 +45,7 @@ class AdminLimitMiddleware:
         release_connection()  # It has read the session.
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY_BYTES:
             return error_response(request, PayloadTooLarge())
-        address = request.META.get("REMOTE_ADDR", "")
+        address = client_address(request) or ""
         if self._is_full(address):
             REQUESTS_SHED.inc()
             time.sleep(_DELAY_SECONDS)
