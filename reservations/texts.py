@@ -25,6 +25,8 @@ def normalise(text: str) -> str:
     quadratic time.
     """
     text = text.strip()
+    if text.isascii():
+        return text
     return unicodedata.normalize("NFC", text).strip() if len(text) <= _MAX_LENGTH else text
 
 
@@ -37,6 +39,8 @@ def has_forbidden_characters(text: str) -> bool:
 
 def is_blank(text: str) -> bool:
     """Return whether ``text`` has only characters that cannot be seen, other than controls."""
+    if text.isascii():
+        return not text.strip(" ")
     return all(map(_is_invisible, text))
 
 

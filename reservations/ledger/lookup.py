@@ -32,16 +32,17 @@ def find_slugs(command: Command) -> Found:
     Raises:
         Busy: too many calls are waiting, or the call waited too long.
     """
-    unseen = next((slug for slug in command.slugs if slug not in _existing), None)
-    if command.slugs and unseen is None:
-        return command.slugs
+    slugs = command.slugs
+    if slugs and _existing.issuperset(slugs):
+        return slugs
+    unseen = next((slug for slug in slugs if slug not in _existing), None)
     if unseen is not None and not is_slug(unseen):
         return EventNotFound(unseen)
     found = _reader.get(command)
     key = command.idempotency_key
     if isinstance(found, Refusal) and key and is_stored(key):
         # The ledger replays the outcome, even if the event has been deleted since.
-        return command.slugs
+        return slugs
     return found
 
 
