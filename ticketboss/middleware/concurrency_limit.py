@@ -16,13 +16,14 @@ from ticketboss.paths import ADMIN, PROBES, STATIC
 
 # Probes must keep working under load. The admin has its own limit (admin_limit.py).
 _EXEMPT = (ADMIN, STATIC)
-_REFUSAL_DELAY_SECONDS = 0.25
+_MIN_REFUSAL_SECONDS = 0.25
 
 
 class ConcurrencyLimitMiddleware:
-    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time, and delays each 503.
+    """Admits at most ``MAX_CONCURRENT_REQUESTS`` requests at a time, and delays early 503s.
 
-    Without the delay, clients that retry immediately would slow down the requests in flight.
+    Without the delay, clients that retry immediately would slow down the requests in flight. A
+    request that has waited for its deadline is not delayed further.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -35,10 +36,11 @@ class ConcurrencyLimitMiddleware:
         path = request.path_info
         if path in PROBES or path.startswith(_EXEMPT):
             return self.get_response(request)
+        due = time.monotonic() + _MIN_REFUSAL_SECONDS
         response = self._limited(request)
         if response.status_code == HTTP_503_SERVICE_UNAVAILABLE:
             release_connection()  # A query that timed out has left it.
-            time.sleep(_REFUSAL_DELAY_SECONDS)
+            time.sleep(max(due - time.monotonic(), 0))
         return response
 
     def _limited(self, request: HttpRequest) -> HttpResponseBase:

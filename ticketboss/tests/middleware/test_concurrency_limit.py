@@ -1,5 +1,6 @@
-"""The limit on concurrent requests, and the delay of every 503."""
+"""The limit on concurrent requests, and the delay of a 503."""
 
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -18,7 +19,8 @@ from ticketboss.middleware.concurrency_limit import ConcurrencyLimitMiddleware
 def during_delays(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
     """Functions to call during the next delays; a delay takes no time, and fails without one."""
     calls: list[Callable[[], object]] = []
-    monkeypatch.setattr(concurrency_limit, "time", SimpleNamespace(sleep=lambda _: calls.pop()()))
+    clock = SimpleNamespace(sleep=lambda _: calls.pop()(), monotonic=time.monotonic)
+    monkeypatch.setattr(concurrency_limit, "time", clock)
     return calls
 
 
@@ -67,6 +69,19 @@ def test_delayed_503_holds_no_connection(during_delays: list[Callable[[], object
     during_delays.append(lambda: held.append(connection.connection))
     ConcurrencyLimitMiddleware(view)(get())
     assert held == [None]
+
+
+@pytest.mark.parametrize(("seconds", "delay"), [(0, 0.25), (0.1, 0.15), (0.25, 0), (8, 0)])
+def test_503_after_a_wait_is_delayed_less(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, delay: float
+) -> None:
+    """The delay must not add to the time in which a request is answered."""
+    delays: list[float] = []
+    times = iter([1000, 1000 + seconds])
+    clock = SimpleNamespace(sleep=delays.append, monotonic=lambda: next(times))
+    monkeypatch.setattr(concurrency_limit, "time", clock)
+    ConcurrencyLimitMiddleware(lambda _: HttpResponse(status=503))(get())
+    assert delays == [pytest.approx(delay)]
 
 
 @pytest.mark.parametrize("path", ["/ready", "/admin/", "/static/x.css"])
