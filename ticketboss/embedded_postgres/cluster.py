@@ -1,6 +1,7 @@
 """One embedded PostgreSQL server and its data."""
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ DATABASE = "ticketboss"
 MAINTENANCE_DATABASE = "postgres"
 _START_SECONDS = 60
 _CONNECT_SECONDS = 5
+_RESET_SECONDS = 5
 # Errors that disappear after a retry. After a kill -9, the old pid can look alive for a moment (a
 # zombie, or reused), and the old server's processes keep its shared memory until they exit.
 _TRANSIENT_ERRORS = (
@@ -100,7 +102,7 @@ class Cluster:
         if self._is_ready():
             return False
         with self._locked():
-            started = not self.is_running()
+            started = not self._responds()
             if started:
                 self._create_data()
                 self.install.make_folder(self.install.socket_folder)
@@ -139,6 +141,29 @@ class Cluster:
         try:
             self.connect(DATABASE).close()
         except psycopg.OperationalError:
+            return False
+        return True
+
+    def _responds(self) -> bool:
+        """Return whether the server is running.
+
+        While it resets itself after a crash of one of its processes, it does not respond for a
+        moment. To start another one then would fail, and take away the log of the first.
+        """
+        deadline = time.monotonic() + _RESET_SECONDS
+        while not self.is_running():
+            if time.monotonic() > deadline or not self._has_process():
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _has_process(self) -> bool:
+        try:
+            pid = (self.install.data / "postmaster.pid").read_text().partition("\n")[0]
+            os.kill(int(pid), 0)
+        except PermissionError:
+            return True
+        except (OSError, ValueError):
             return False
         return True
 

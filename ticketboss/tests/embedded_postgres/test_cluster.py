@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.pq import Ping
 
 from ticketboss.embedded_postgres import install
 from ticketboss.embedded_postgres.cluster import Cluster
@@ -84,6 +85,20 @@ def test_killed_server_is_started_again(running_cluster: Cluster) -> None:
         postmaster(running_cluster.install.data).send_signal(signal.SIGKILL)
         assert running_cluster.start()
         assert count_rows(running_cluster) == 3
+
+
+def test_server_that_resets_itself_is_not_started_again(
+    running_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps its log. It does not respond for a moment after a crash of one of its processes."""
+    states = iter([Ping.NO_RESPONSE, Ping.NO_RESPONSE, Ping.REJECT])
+    ping = running_cluster._ping
+    monkeypatch.setattr(running_cluster, "_ping", lambda: next(states, None) or ping())
+    monkeypatch.setattr(running_cluster, "_is_ready", lambda: False)
+    log = running_cluster.install.log
+    before = log.stat().st_ino
+    assert not running_cluster.start()
+    assert log.stat().st_ino == before
 
 
 def is_checkpointer(process: psutil.Process) -> bool:
