@@ -43,6 +43,8 @@ class _Replay:
     """The seats of each open hold, by reservation."""
     reservation_count: int = 0
     version: int = 0
+    sales_paused: bool | None = None
+    """Whether sales are paused, or None before the first change that tells."""
     invalid_changes: int = 0
     """Number of changes that do not follow from the previous ones: the version or the available
     seats are wrong, or the change ends a hold that is not open."""
@@ -64,6 +66,8 @@ class _Replay:
                 self.reservation_count -= 1
             case Change.Kind.CAPACITY:
                 self.total_seats += change.seats
+            case Change.Kind.PAUSED | Change.Kind.OPENED:
+                self.sales_paused = change.kind == Change.Kind.PAUSED
         if not self._follows(change, held):
             self.invalid_changes += 1
 
@@ -105,12 +109,14 @@ def find_drifts(event: Event) -> Iterator[Drift]:
     """
     replay = _replay(event)
     live = _live_reservations(event)
+    paused = replay.sales_paused
     figures = [
         ("total_seats", event.total_seats, replay.total_seats),
         ("available_seats", event.available_seats, replay.available_seats),
         ("held_seats", event.held_seats, replay.held_seats),
         ("reservation_count", event.reservation_count, replay.reservation_count),
         ("version", event.version, replay.version),
+        ("sales_paused", event.sales_paused, event.sales_paused if paused is None else paused),
         ("change.version", replay.invalid_changes, 0),
         ("reservation.seats", live["sold"], event.sold_seats),
         ("reservation.held_seats", live["held"], event.held_seats),

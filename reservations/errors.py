@@ -5,6 +5,7 @@ can return to status codes.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -46,6 +47,26 @@ class NotEnoughSeats(Refusal):
 
     requested: int
     available_seats: int
+
+
+@dataclass(unsafe_hash=True)
+class SalesPaused(Refusal):
+    """Staff have paused the sales of an event, or have not opened them yet."""
+
+    message = "Sales are paused"
+
+    event: str
+
+
+@dataclass(unsafe_hash=True)
+class NotOnSale(Refusal):
+    """The sales of an event have not opened yet, or are closed, by the database's clock."""
+
+    message = "The event is not on sale at this time"
+
+    event: str
+    opens_at: datetime | None
+    closes_at: datetime | None
 
 
 @dataclass(unsafe_hash=True)
@@ -146,6 +167,22 @@ class CapacityBelowSold(Refusal):
 
     total_seats: int
     taken_seats: int
+
+
+@dataclass(unsafe_hash=True)
+class ClosesBeforeOpening(Refusal):
+    """The new times of an event would close its sales before they open, or at the same time."""
+
+    message = "Sales must close later than they open"
+
+
+@dataclass(unsafe_hash=True)
+class SalesClosed(Refusal):
+    """Sales cannot be opened, because their closing time is over."""
+
+    message = "The closing time is over; move it to the future or remove it, then open the sales"
+
+    event: str
 
 
 class Busy(Refusal):

@@ -55,6 +55,8 @@ class _Mapping(NamedTuple):
 _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
     errors.EventNotFound: _Mapping(404),
     errors.NotEnoughSeats: _Mapping(409, ("requested", "available_seats")),
+    errors.SalesPaused: _Mapping(409),
+    errors.NotOnSale: _Mapping(409, ("opens_at", "closes_at")),
     errors.VersionConflict: _Mapping(409, ("version",)),
     errors.PreconditionFailed: _Mapping(412, ("version",), reported_as=errors.VersionConflict),
     errors.VersionAhead: _Mapping(409, ("version",)),

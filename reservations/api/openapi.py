@@ -1,6 +1,7 @@
 """The parts of the OpenAPI document that both APIs share."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,10 @@ from reservations.api.strict_json import DuplicateKey, TooDeep, TooManyValues
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 
 MORE = f"The number of errors that are not in `details`, which lists at most {MAX_DETAILS}"
+
+
+OPENS_AT = "When sales open, or null if no time is set"
+CLOSES_AT = "When sales close, or null if no time is set"
 
 
 class Error(serializers.Serializer[Any]):
@@ -57,6 +62,13 @@ class NotEnoughSeats(Error):
     availableSeats = serializers.IntegerField()
 
 
+class NotOnSale(Error):
+    __doc__ = "The sales of the event have not opened yet, or are closed."
+
+    opensAt = serializers.DateTimeField(allow_null=True, help_text=OPENS_AT)
+    closesAt = serializers.DateTimeField(allow_null=True, help_text=CLOSES_AT)
+
+
 refusals = partial(
     openapi_responses.refusals,
     handler=exception_handler,
@@ -64,6 +76,7 @@ refusals = partial(
         errors.VersionConflict: VersionConflict,
         errors.PreconditionFailed: VersionConflict,
         errors.NotEnoughSeats: NotEnoughSeats,
+        errors.NotOnSale: NotOnSale,
         exceptions.ValidationError: Invalid,
         exceptions.ParseError: Invalid,
     },
@@ -103,9 +116,10 @@ IDEMPOTENCY_KEY = [
         location="header",
         description="A key chosen by the client: 1 to 255 printable ASCII characters, unquoted or "
         "as a quoted string. Success responses, and 409 responses other than `version_conflict`, "
-        "are stored for at least 24 hours: another request with the same key, path and JSON gets "
-        "the stored response and has no second effect. With another path or other JSON, a stored "
-        "key gets 422. After any other response, a repeated request is processed again.",
+        "`sales_paused` and `not_on_sale`, are stored for at least 24 hours: another request with "
+        "the same key, path and JSON gets the stored response and has no second effect. With "
+        "another path or other JSON, a stored key gets 422. After any other response, a repeated "
+        "request is processed again.",
     ),
     OpenApiParameter(
         "Idempotent-Replayed",
@@ -145,6 +159,13 @@ POST_REFUSALS = [
     errors.OutcomeUnknown(),
 ]
 """Errors that every POST can return."""
+
+
+def not_on_sale(event: str) -> list[errors.Refusal]:
+    """Return the refusals of a request for seats of an event that is not on sale."""
+    opens_at = datetime(2027, 1, 31, 20, tzinfo=UTC)
+    return [errors.SalesPaused(event), errors.NotOnSale(event, opens_at, None)]
+
 
 NOT_MODIFIED = {304: OpenApiResponse(description="The event has not changed; no body")}
 

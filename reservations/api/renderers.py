@@ -8,7 +8,7 @@ from rest_framework.renderers import BaseRenderer
 
 
 class JSONRenderer(BaseRenderer):
-    """Renders compact JSON in UTF-8."""
+    """Renders compact JSON in UTF-8, with times in UTC like those of DRF's fields."""
 
     media_type = "application/json"
     format = "json"
@@ -21,4 +21,4 @@ class JSONRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         """Return ``data`` as JSON, or an empty body for None."""
-        return b"" if data is None else orjson.dumps(data)
+        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_UTC_Z)

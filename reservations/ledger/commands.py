@@ -63,8 +63,8 @@ class Reserve(EventCommand[outcomes.Reserved]):
     have been confirmed. If ``if_match`` or ``expected_version`` is given, the event's version must
     be in that set, or equal that version, after its expired holds have been released.
 
-    Also refused with ``PreconditionFailed`` (``if_match``), ``VersionConflict``
-    (``expected_version``) or ``NotEnoughSeats``.
+    Also refused, in this order, with ``PreconditionFailed`` (``if_match``), ``VersionConflict``
+    (``expected_version``), ``SalesPaused``, ``NotOnSale`` or ``NotEnoughSeats``.
     """
 
     partner: str
@@ -103,7 +103,8 @@ class BookingItem:
 class Book(CommandOf[outcomes.Booked]):
     """Sell all ``items`` to one customer, or none. The items must be for different events.
 
-    Refused with ``EventNotFound`` or ``InsufficientSeats``.
+    Refused, in this order, with ``EventNotFound``, ``SalesPaused`` or ``NotOnSale``, whichever the
+    first item gets that is not on sale, or ``InsufficientSeats``.
     """
 
     customer_email: str
@@ -147,16 +148,39 @@ class Edits(TypedDict, total=False):
     starts_at: datetime | None
     total_seats: int
     """Total number of seats, 0 or more."""
+    sales_paused: bool
+    sales_open_at: datetime | None
+    """When sales open; None if no time is set."""
+    sales_close_at: datetime | None
+    """When sales close, later than they open; None if no time is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditEvent(EventCommand[outcomes.Edited]):
-    """Change the given fields of an event, all or none.
+    """Change the given fields of an event, all or none. Values that it has already do not count.
 
-    Also refused with ``CapacityBelowSold`` if more seats are already sold or held.
+    Also refused with ``CapacityBelowSold`` if more seats are already sold or held, or with
+    ``ClosesBeforeOpening``.
     """
 
     edits: Edits
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseSales(EventCommand[outcomes.Paused]):
+    """Pause the sales of an event, until they are opened. Existing holds can be confirmed."""
+
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenSales(EventCommand[outcomes.Opened]):
+    """Put an event on sale now: end the pause, and replace an opening time in the future.
+
+    Also refused with ``SalesClosed`` if the closing time is over.
+    """
+
     actor: str
 
 
@@ -164,5 +188,15 @@ class ReleaseHolds(EventCommand[outcomes.HoldsReleased]):
     """Release the expired holds of an event. Every other command also does this first."""
 
 
-Command = Reserve | Confirm | Cancel | Book | CancelBooking | EditEvent | ReleaseHolds
+Command = (
+    Reserve
+    | Confirm
+    | Cancel
+    | Book
+    | CancelBooking
+    | EditEvent
+    | PauseSales
+    | OpenSales
+    | ReleaseHolds
+)
 """Union of all commands; ``rules.decide`` has a case for each."""

@@ -101,6 +101,22 @@ class Edited(Outcome):
     available_seats: int
 
 
+@dataclass(frozen=True, slots=True)
+class Paused(Outcome):
+    """The sales of the event are paused."""
+
+    changed: bool
+    """Whether they were not paused before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Outcome):
+    """The event is on sale."""
+
+    changed: bool
+    """Whether it was not on sale before."""
+
+
 class HoldsReleased(Outcome):
     """The event has no expired holds left."""
 
@@ -112,6 +128,8 @@ REMEMBERED_OUTCOMES: Any = (
     | Booked
     | BookingCancelled
     | Edited
+    | Paused
+    | Opened
     | errors.NotEnoughSeats
     | errors.InsufficientSeats
     | errors.HoldExpired

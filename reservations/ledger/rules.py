@@ -11,9 +11,14 @@ from typing import Literal, assert_never
 
 from reservations import errors
 from reservations.ledger import commands, outcomes
-from reservations.ledger.state import BookingRow, Decision, ReservationRow, State
-
-Result = Decision | errors.Refusal
+from reservations.ledger.event_rules import (
+    Result,
+    edit_event,
+    open_sales,
+    pause_sales,
+    refuse_sale,
+)
+from reservations.ledger.state import BookingRow, Decision, EventRow, ReservationRow, State
 
 
 def decide(  # noqa: C901, PLR0911 (a case for each command)
@@ -32,7 +37,11 @@ def decide(  # noqa: C901, PLR0911 (a case for each command)
         case commands.CancelBooking():
             return _cancel_booking(state, command)
         case commands.EditEvent():
-            return _edit_event(state, command)
+            return edit_event(state, command)
+        case commands.PauseSales():
+            return pause_sales(state, command)
+        case commands.OpenSales():
+            return open_sales(state, command)
         case commands.ReleaseHolds():
             return _release_holds(state, command)
         case _:
@@ -43,10 +52,8 @@ def _reserve(state: State, command: commands.Reserve) -> Result:
     event = state.event(command.event)
     if event is None:
         return errors.EventNotFound(command.event)
-    if command.if_match is not None and event.version not in command.if_match:
-        return errors.PreconditionFailed(event.version)
-    if command.expected_version not in {None, event.version}:
-        return errors.VersionConflict(event.version)
+    if refusal := _refuse_version(event, command) or refuse_sale(event, state.now):
+        return refusal
     if command.seats > event.available_seats:
         return errors.NotEnoughSeats(command.seats, event.available_seats)
     status: Literal["confirmed", "held"] = "confirmed"
@@ -64,6 +71,14 @@ def _reserve(state: State, command: commands.Reserve) -> Result:
     )
     outcome = outcomes.Reserved(reservation.id, reservation.seats, status, expires_at)
     return Decision(outcome, command.actor, (reservation,))
+
+
+def _refuse_version(event: EventRow, command: commands.Reserve) -> errors.Refusal | None:
+    if command.if_match is not None and event.version not in command.if_match:
+        return errors.PreconditionFailed(event.version)
+    if command.expected_version not in {None, event.version}:
+        return errors.VersionConflict(event.version)
+    return None
 
 
 def _confirm(state: State, command: commands.Confirm) -> Result:
@@ -102,6 +117,9 @@ def _book(state: State, command: commands.Book) -> Result:
         if event is None:
             return errors.EventNotFound(item.event)
     found = [(item, event) for item, event in requested if event]
+    for _, event in found:
+        if refusal := refuse_sale(event, state.now):
+            return refusal
     shortages = tuple(
         errors.Shortage(item.event, item.seats, event.available_seats)
         for item, event in found
@@ -156,18 +174,6 @@ def _booking_decision(
     )
     outcome = outcome_type(booking.id, booking.customer_email, booking.created_at, booked_items)
     return Decision(outcome, actor, items, booking)
-
-
-def _edit_event(state: State, command: commands.EditEvent) -> Result:
-    event = state.event(command.event)
-    if event is None:
-        return errors.EventNotFound(command.event)
-    taken = event.total_seats - event.available_seats
-    total = command.edits.get("total_seats", event.total_seats)
-    if total < taken:
-        return errors.CapacityBelowSold(total, taken)
-    outcome = outcomes.Edited(total, total - taken)
-    return Decision(outcome, command.actor, edited=(event, command.edits))
 
 
 def _release_holds(state: State, command: commands.ReleaseHolds) -> Result:

@@ -3,7 +3,7 @@
 Pure Python, without database, clock or Django. The fields of a row are columns of its model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import sub
@@ -12,7 +12,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from reservations.ledger.commands import Edits
 from reservations.ledger.outcomes import Outcome
 
 
@@ -29,6 +28,9 @@ class EventRow:
     name: str = ""
     venue: str | None = None
     starts_at: datetime | None = None
+    sales_paused: bool = False
+    sales_open_at: datetime | None = None
+    sales_close_at: datetime | None = None
     id: int = 0
 
 
@@ -77,6 +79,15 @@ class ChangeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class EventEdit:
+    """A change of an event that concerns no reservation, and the new values of its columns."""
+
+    event_id: int
+    kind: Literal["edited", "capacity", "paused", "opened"]
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The result of an accepted command: its outcome and the rows with their new values."""
 
@@ -84,7 +95,8 @@ class Decision:
     actor: str = ""
     reservations: tuple[ReservationRow, ...] = ()
     booking: BookingRow | None = None
-    edited: tuple[EventRow, Edits] | None = None
+    edits: tuple[EventEdit, ...] = ()
+    """One for each version that the event gets."""
 
 
 class State:
@@ -108,8 +120,9 @@ class State:
             self._evolve_reservation(reservation, decision.actor)
         if booking := decision.booking:
             self.bookings[booking.id] = booking
-        if decision.edited:
-            self._edit_event(*decision.edited, decision.actor)
+        for edit in decision.edits:
+            event = self.events[edit.event_id]
+            self._evolve_event(event, edit.kind, decision.actor, **edit.columns)
 
     def _evolve_reservation(self, after: ReservationRow, actor: str) -> None:
         """Replace a reservation and adjust the counters of its event by the difference."""
@@ -129,20 +142,6 @@ class State:
             reservation_count=event.reservation_count + confirmed,
         )
 
-    def _edit_event(self, event: EventRow, edits: Edits, actor: str) -> None:
-        """Change the details or the capacity of an event, or both, with a version for each."""
-        details: dict[str, Any] = {
-            name: value for name, value in edits.items() if name != "total_seats"
-        }
-        if details:
-            event = self._evolve_event(event, "edited", actor, **details)
-        if "total_seats" in edits:
-            total = edits["total_seats"]
-            available = event.available_seats + total - event.total_seats
-            self._evolve_event(
-                event, "capacity", actor, total_seats=total, available_seats=available
-            )
-
     def _evolve_event(
         self,
         event: EventRow,
@@ -150,7 +149,7 @@ class State:
         actor: str,
         reservation_id: UUID | None = None,
         **columns: Any,
-    ) -> EventRow:
+    ) -> None:
         """Set ``columns`` of an event, increment its version and add the change."""
         after = replace(event, version=event.version + 1, **columns)
         change = ChangeRow(
@@ -165,7 +164,6 @@ class State:
         )
         self.events[event.id] = after
         self.changes[change.id] = change
-        return after
 
 
 def _counts(reservation: ReservationRow | None) -> tuple[int, int, int]:

@@ -26,6 +26,8 @@ class Change(models.Model):
         EXPIRED = "expired"
         CAPACITY = "capacity"
         EDITED = "edited"
+        PAUSED = "paused"
+        OPENED = "opened"
 
     AFTER_SALE = (Kind.HOLD_CONFIRMED, Kind.CANCELLED, Kind.EXPIRED)
     """The kinds of changes to a reservation that exists already."""
@@ -81,7 +83,7 @@ class Change(models.Model):
                 | Q(kind="hold_confirmed", seats=0, reservation__isnull=False)
                 | Q(kind__in=["cancelled", "expired"], seats__gt=0, reservation__isnull=False)
                 | Q(kind="capacity", reservation__isnull=True)
-                | Q(kind="edited", seats=0, reservation__isnull=True),
+                | Q(kind__in=["edited", "paused", "opened"], seats=0, reservation__isnull=True),
                 name="change_kind_fits_seats",
             ),
         )

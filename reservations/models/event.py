@@ -78,6 +78,18 @@ class Event(models.Model):
     )
     reservation_count = models.IntegerField(default=0, help_text="Number of confirmed reservations")
     version = models.BigIntegerField(default=0, help_text="Number of changes so far")
+    # The defaults are also those of rows that processes of an older version insert.
+    sales_paused = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="While ticked, no seats are sold or held. Holds can still be confirmed.",
+    )
+    sales_open_at = models.DateTimeField(
+        null=True, blank=True, help_text="UTC. Empty: as soon as sales are not paused"
+    )
+    sales_close_at = models.DateTimeField(
+        null=True, blank=True, help_text="UTC. Empty: when all seats are sold"
+    )
 
     objects = EventManager()
 
@@ -109,6 +121,12 @@ class Event(models.Model):
                 name="event_reservation_count_within_sold",
             ),
             models.CheckConstraint(condition=Q(version__gte=0), name="event_version_not_negative"),
+            models.CheckConstraint(
+                condition=Q(sales_open_at__isnull=True)
+                | Q(sales_close_at__isnull=True)
+                | Q(sales_close_at__gt=F("sales_open_at")),
+                name="event_sales_close_after_opening",
+            ),
         )
 
     def __str__(self) -> str:

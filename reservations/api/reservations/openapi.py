@@ -15,6 +15,7 @@ from reservations.api.openapi import (
     NOT_MODIFIED,
     POST_REFUSALS,
     location,
+    not_on_sale,
     refusals,
 )
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
@@ -60,7 +61,8 @@ RESERVE = extend_schema(
         "Sells seats of one event. With `holdSeconds`, holds them for that many seconds instead; a "
         "hold that is not confirmed in time expires and returns its seats. 201 means that the "
         "seats are sold or held. 400, 404, 409, 412, 413, 415, 422 and 503 `busy` guarantee that "
-        "nothing was reserved. 409 `not_enough_seats` is final; after a 503, retry with the same "
+        "nothing was reserved. 409 `not_enough_seats` is final; after `sales_paused` or "
+        "`not_on_sale`, the same request may succeed later; after a 503, retry with the same "
         "`Idempotency-Key`. Unknown fields are ignored. The body is at most 64 KiB of UTF-8. No "
         "object in it may have a key twice."
     ),
@@ -87,6 +89,7 @@ RESERVE = extend_schema(
             *MALFORMED,
             *INVALID_KEY,
             _UNKNOWN_EVENT,
+            *not_on_sale(DEFAULT_EVENT),
             errors.NotEnoughSeats(requested=3, available_seats=2),
             errors.VersionConflict(version=15),
             errors.PreconditionFailed(version=15),

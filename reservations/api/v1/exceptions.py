@@ -21,7 +21,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JSONResponse
 
 def _details(error: Exception) -> Body:
     match error:
-        case errors.EventNotFound():
+        case errors.EventNotFound() | errors.SalesPaused() | errors.NotOnSale():
             return {"eventId": shorten(error.event)}
         case errors.InsufficientSeats():
             items = [

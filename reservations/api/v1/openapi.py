@@ -23,6 +23,7 @@ from reservations.api.openapi import (
     NOT_MODIFIED,
     POST_REFUSALS,
     location,
+    not_on_sale,
 )
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
 from reservations.api.v1.exceptions import exception_handler
@@ -37,6 +38,9 @@ from reservations.api.v1.serializers import (
     EventsQuery,
 )
 from reservations.models import DEFAULT_EVENT
+
+
+_NOT_ON_SALE = "The first event in the order of the items that is paused or not on sale"
 
 
 class V1Error(serializers.Serializer[Any]):
@@ -61,6 +65,20 @@ class UnknownEvent(V1Error):
     eventId = serializers.CharField(
         help_text="For a booking, the first unknown event in the order of its items"
     )
+
+
+class SalesPaused(V1Error):
+    __doc__ = "The sales of the event are paused."
+
+    eventId = serializers.CharField(help_text=_NOT_ON_SALE)
+
+
+class V1NotOnSale(V1Error):
+    __doc__ = "The sales of the event have not opened yet, or are closed."
+
+    eventId = serializers.CharField(help_text=_NOT_ON_SALE)
+    opensAt = serializers.DateTimeField(allow_null=True, help_text=openapi.OPENS_AT)
+    closesAt = serializers.DateTimeField(allow_null=True, help_text=openapi.CLOSES_AT)
 
 
 class VersionAhead(V1Error):
@@ -95,6 +113,8 @@ refusals = partial(
     bodies={
         errors.EventNotFound: UnknownEvent,
         errors.InsufficientSeats: InsufficientSeats,
+        errors.SalesPaused: SalesPaused,
+        errors.NotOnSale: V1NotOnSale,
         errors.VersionAhead: VersionAhead,
         exceptions.ValidationError: V1Invalid,
         exceptions.ParseError: V1Invalid,
@@ -201,7 +221,8 @@ BOOK = extend_schema(
     summary="Book tickets for one or more events, all or nothing",
     description=(
         "201 means that all items are booked. 400, 404, 409, 413, 415, 422 and 503 `Busy` "
-        "guarantee that nothing was booked. 409 is final; after a 503, retry with the same "
+        "guarantee that nothing was booked. 409 `InsufficientSeats` is final; after `SalesPaused` "
+        "or `NotOnSale`, the same request may succeed later; after a 503, retry with the same "
         "`Idempotency-Key`. Unknown fields are ignored. The customer gets an e-mail."
     ),
     tags=_BOOKINGS,
@@ -215,6 +236,7 @@ BOOK = extend_schema(
             *MALFORMED,
             *INVALID_KEY,
             _UNKNOWN_EVENT,
+            *not_on_sale(DEFAULT_EVENT),
             errors.InsufficientSeats((errors.Shortage(DEFAULT_EVENT, 3, 2),)),
             *POST_REFUSALS,
         ),

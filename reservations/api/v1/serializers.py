@@ -108,10 +108,30 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     totalSeats = serializers.IntegerField(source="total_seats")
     availableSeats = serializers.IntegerField(source="available_seats")
     version = serializers.IntegerField()
+    salesPaused = serializers.BooleanField(
+        source="sales_paused", help_text="While true, no seats are sold or held"
+    )
+    salesOpenAt = serializers.DateTimeField(
+        source="sales_open_at", allow_null=True, help_text="When sales open; null: no time is set"
+    )
+    salesCloseAt = serializers.DateTimeField(
+        source="sales_close_at", allow_null=True, help_text="When sales close; null: no time is set"
+    )
 
     class Meta:
         model = Event
-        fields = ("id", "name", "date", "venue", "totalSeats", "availableSeats", "version")
+        fields = (
+            "id",
+            "name",
+            "date",
+            "venue",
+            "totalSeats",
+            "availableSeats",
+            "version",
+            "salesPaused",
+            "salesOpenAt",
+            "salesCloseAt",
+        )
 
 
 @extend_schema_serializer(component_name="Change")
