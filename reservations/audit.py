@@ -64,12 +64,17 @@ class _Replay:
                 self.reservation_count += 1
             case Change.Kind.CANCELLED if held is None:
                 self.reservation_count -= 1
+            case _:
+                self._apply_to_event(change)
+        if not self._follows(change, held):
+            self.invalid_changes += 1
+
+    def _apply_to_event(self, change: Change) -> None:
+        match change.kind:
             case Change.Kind.CAPACITY:
                 self.total_seats += change.seats
             case Change.Kind.PAUSED | Change.Kind.OPENED:
                 self.sales_paused = change.kind == Change.Kind.PAUSED
-        if not self._follows(change, held):
-            self.invalid_changes += 1
 
     def _follows(self, change: Change, held: int | None) -> bool:
         ends_hold = change.kind in {Change.Kind.HOLD_CONFIRMED, Change.Kind.EXPIRED}

@@ -308,6 +308,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["reservations.api.openapi.drop_duplicate_mounts"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "reservations.api.openapi_responses.allow_several_matches",
         "reservations.api.openapi_enums.open_enums",
         "reservations.api.reservations.openapi.add_links_and_mounts",
         "reservations.api.v1.openapi.add_links",

@@ -62,6 +62,10 @@ class NotEnoughSeats(Error):
     availableSeats = serializers.IntegerField()
 
 
+class SalesPaused(Error):
+    __doc__ = "The sales of the event are paused."
+
+
 class NotOnSale(Error):
     __doc__ = "The sales of the event have not opened yet, or are closed."
 
@@ -76,6 +80,7 @@ refusals = partial(
         errors.VersionConflict: VersionConflict,
         errors.PreconditionFailed: VersionConflict,
         errors.NotEnoughSeats: NotEnoughSeats,
+        errors.SalesPaused: SalesPaused,
         errors.NotOnSale: NotOnSale,
         exceptions.ValidationError: Invalid,
         exceptions.ParseError: Invalid,

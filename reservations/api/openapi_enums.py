@@ -14,23 +14,38 @@ def open_enums(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """
     schemas = result["components"]["schemas"]
     schemas["ChangeKind"][_OPEN] = schemas["ChangeKind"].pop("enum")
-    bodies = list(_error_bodies(result["paths"]))
-    for schema in schemas.values():
+    bodies = list(_error_bodies(result["paths"], schemas))
+    for title, schema in schemas.items():
         properties = schema.get("properties", {})
         if name := _code_name(properties):
             required = set(schema["required"])
-            matching = [body for body in bodies if required <= body.keys() <= properties.keys()]
+            matching = [
+                body
+                for body, titles in bodies
+                if title in titles and required <= body.keys() <= properties.keys()
+            ]
             properties[name][_OPEN] = sorted({body[name] for body in matching})
     return result
 
 
-def _error_bodies(paths: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _error_bodies(
+    paths: dict[str, Any], schemas: dict[str, Any]
+) -> Iterator[tuple[dict[str, Any], set[str]]]:
+    """Yield the bodies of error responses, each with the names of the schemas of its response."""
     for path in paths.values():
         for operation in path.values():
             for status, response in operation["responses"].items():
                 if status >= "400":
-                    examples = response["content"]["application/json"]["examples"]
-                    yield from (example["value"] for example in examples.values())
+                    content = response["content"]["application/json"]
+                    titles = set(_titles(content["schema"], schemas))
+                    yield from ((each["value"], titles) for each in content["examples"].values())
+
+
+def _titles(reference: dict[str, str], schemas: dict[str, Any]) -> Iterator[str]:
+    title = reference["$ref"].rpartition("/")[2]
+    yield title
+    for each in schemas[title].get("anyOf", ()):
+        yield from _titles(each, schemas)
 
 
 def _code_name(properties: dict[str, Any]) -> str | None:

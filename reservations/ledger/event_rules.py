@@ -34,7 +34,9 @@ def edit_event(state: State, command: commands.EditEvent) -> Result:
     total = command.edits.get("total_seats", event.total_seats)
     if total < taken:
         return errors.CapacityBelowSold(total, taken)
-    changed = {name: new for name, new in command.edits.items() if new != getattr(event, name)}
+    changed: dict[str, Any] = {
+        name: new for name, new in command.edits.items() if new != getattr(event, name)
+    }
     edited = replace(event, **changed)
     if not _closes_after_opening(edited):
         return errors.ClosesBeforeOpening()

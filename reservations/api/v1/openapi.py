@@ -39,7 +39,6 @@ from reservations.api.v1.serializers import (
 )
 from reservations.models import DEFAULT_EVENT
 
-
 _NOT_ON_SALE = "The first event in the order of the items that is paused or not on sale"
 
 
@@ -67,7 +66,7 @@ class UnknownEvent(V1Error):
     )
 
 
-class SalesPaused(V1Error):
+class V1SalesPaused(V1Error):
     __doc__ = "The sales of the event are paused."
 
     eventId = serializers.CharField(help_text=_NOT_ON_SALE)
@@ -113,7 +112,7 @@ refusals = partial(
     bodies={
         errors.EventNotFound: UnknownEvent,
         errors.InsufficientSeats: InsufficientSeats,
-        errors.SalesPaused: SalesPaused,
+        errors.SalesPaused: V1SalesPaused,
         errors.NotOnSale: V1NotOnSale,
         errors.VersionAhead: VersionAhead,
         exceptions.ValidationError: V1Invalid,

@@ -96,8 +96,9 @@ def test_reverse_is_refused_while_there_are_holds_or_bookings(
     take(event, seats=4)
     with pytest.raises(IrreversibleError, match="there are bookings or holds"):
         migrate("0003")
+    assert available_seats() == {event.slug: 6}
+    call_command("migrate", "reservations", verbosity=0)
     assert_no_drift()
-    assert Event.objects.get().available_seats == 6
 
 
 def test_migrations_declare_the_apps_they_depend_on() -> None:
@@ -162,6 +163,7 @@ def test_foreign_keys_are_dropped_after_a_sale_in_flight(event: Event) -> None:
         sale.commit()
         migration.result(timeout=30)
     Event.objects.update(version=1)
+    call_command("migrate", "reservations", verbosity=0)
     assert_no_drift()
 
 

@@ -34,6 +34,9 @@ def test_event_is_shown_with_its_counters(event: Event, client: APIClient, slash
                 "totalSeats": 10,
                 "availableSeats": 10,
                 "version": 0,
+                "salesPaused": False,
+                "salesOpenAt": None,
+                "salesCloseAt": None,
             }
         },
     )
