@@ -30,6 +30,21 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip() if len(text) <= _MAX_LENGTH else text
 
 
+def check_name(text: str) -> None:
+    """Check the normalised name of an event or a venue.
+
+    Raises:
+        ValueError: the name must be typed again; the message is a sentence that says why.
+    """
+    if has_forbidden_characters(text):
+        raise ValueError(
+            "Remove line breaks, control characters and invisible characters, "
+            "or type the text again instead of pasting it."
+        )
+    if is_blank(text):
+        raise ValueError("Enter at least one visible character.")
+
+
 def has_forbidden_characters(text: str) -> bool:
     """Return whether ``text`` has characters that are invisible, reorder it or break lines."""
     if text.isascii() and text.isprintable():  # The usual case, which is fast to check.

@@ -19,7 +19,7 @@ from reservations.admin.history import (
     all_changes_url,
     seats_cell,
 )
-from reservations.errors import CapacityBelowSold, EventExists, Refusal
+from reservations.errors import CapacityBelowSold, ClosesBeforeOpening, EventExists, Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, Edits
 from reservations.models import Change, Event, Reservation
@@ -63,7 +63,14 @@ class EventForm(forms.ModelForm[Event]):
         for name in self.changed_data:
             if self._is_stale(name):
                 self.add_error(name, "This value was changed by another user. Reload the page.")
+        self._check_times()
         self._show_refusal()
+
+    def _check_times(self) -> None:
+        opens = self.cleaned_data.get("sales_open_at")
+        closes = self.cleaned_data.get("sales_close_at")
+        if opens and closes and closes <= opens:
+            self.add_error("sales_close_at", f"{ClosesBeforeOpening()}.")
 
     def _is_stale(self, name: str) -> bool:
         # The hidden initial value is what the form showed; ``initial`` is what is stored now.
@@ -77,6 +84,8 @@ class EventForm(forms.ModelForm[Event]):
         match self.refusal:
             case CapacityBelowSold() as refusal:
                 self.add_error("total_seats", f"{refusal}: {refusal.taken_seats}.")
+            case ClosesBeforeOpening() as refusal:
+                self.add_error("sales_close_at", f"{refusal}.")
             case EventExists() as refusal:
                 self.add_error("slug", f"{refusal}.")
             case Refusal() as refusal:
@@ -92,7 +101,16 @@ class EventAdmin(LedgerHistoryAdmin[Event], LargeTableAdmin[Event]):
     sortable_by = ("name", "slug", "starts_at", "venue")
     search_fields = ("slug", "name")
     ordering = ("starts_at", "id")
-    fields = ("slug", "name", "venue", "starts_at", "total_seats")
+    fields = (
+        "slug",
+        "name",
+        "venue",
+        "starts_at",
+        "total_seats",
+        "sales_paused",
+        "sales_open_at",
+        "sales_close_at",
+    )
     change_form_outer_after_template = "reservations/admin/latest_changes.html"
     subject_header = "Reservation"
 
@@ -118,8 +136,8 @@ class EventAdmin(LedgerHistoryAdmin[Event], LargeTableAdmin[Event]):
         return super().formfield_for_dbfield(db_field, request, show_hidden_initial=True, **kwargs)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Return no initial values: Django would take them from the query string."""
-        return {}
+        """Return the initial values of a draft. Django would take them from the query string."""
+        return {"sales_paused": True}
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show or save a form; after a refusal, show it again with the submitted values."""

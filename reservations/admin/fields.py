@@ -23,10 +23,8 @@ class NameField(forms.CharField):
             ValidationError: the name must be typed again.
         """
         super().validate(value)
-        if value and texts.has_forbidden_characters(value):
-            raise ValidationError(
-                "Remove line breaks, control characters and invisible characters, "
-                "or type the text again instead of pasting it."
-            )
-        if value and texts.is_blank(value):
-            raise ValidationError("Enter at least one visible character.")
+        if value:
+            try:
+                texts.check_name(value)
+            except ValueError as error:
+                raise ValidationError(str(error)) from error

@@ -7,6 +7,7 @@ from reservations.models.idempotency import IdempotencyRecord
 from reservations.models.mail import BookingMail
 from reservations.models.periodic import PeriodicJob
 from reservations.models.reservation import Reservation
+from reservations.models.sales import SalesState, with_sales_state
 
 __all__ = [
     "DEFAULT_EVENT",
@@ -18,5 +19,7 @@ __all__ = [
     "IdempotencyRecord",
     "PeriodicJob",
     "Reservation",
+    "SalesState",
     "is_slug",
+    "with_sales_state",
 ]

@@ -104,7 +104,7 @@ def test_role_sells_sends_mail_and_serves_the_admin(cluster: Cluster, url: str) 
         assert "permission denied" not in server.output
     for command in (
         ["verify_inventory"],
-        ["set_capacity", "node-meetup-2025", "400"],
+        ["event", "capacity", "node-meetup-2025", "400"],
         ["loaddata", "demo"],
     ):
         done = manage(cluster.install.home.parent, *command, DATABASE_URL=url)
