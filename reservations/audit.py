@@ -114,14 +114,14 @@ def find_drifts(event: Event) -> Iterator[Drift]:
     """
     replay = _replay(event)
     live = _live_reservations(event)
-    paused = replay.sales_paused
+    paused = event.sales_paused if replay.sales_paused is None else replay.sales_paused
     figures = [
         ("total_seats", event.total_seats, replay.total_seats),
         ("available_seats", event.available_seats, replay.available_seats),
         ("held_seats", event.held_seats, replay.held_seats),
         ("reservation_count", event.reservation_count, replay.reservation_count),
         ("version", event.version, replay.version),
-        ("sales_paused", event.sales_paused, event.sales_paused if paused is None else paused),
+        ("sales_paused", int(event.sales_paused), int(paused)),
         ("change.version", replay.invalid_changes, 0),
         ("reservation.seats", live["sold"], event.sold_seats),
         ("reservation.held_seats", live["held"], event.held_seats),

@@ -176,6 +176,8 @@ def test_document_lists_the_kinds_and_codes_as_open_enums() -> None:
         ("Error", "code", "busy"),
         ("NotEnoughSeats", "code", "not_enough_seats"),
         ("Invalid", "code", "invalid"),
+        ("SalesPaused", "code", "sales_paused"),
+        ("V1NotOnSale", "error", "NotOnSale"),
         ("V1Error", "error", "BookingNotFound"),
         ("InsufficientSeats", "error", "InsufficientSeats"),
     ):

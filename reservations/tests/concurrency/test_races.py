@@ -10,7 +10,7 @@ import pytest
 
 from reservations.errors import CapacityBelowSold
 from reservations.ledger import submit
-from reservations.ledger.commands import EditEvent
+from reservations.ledger.commands import EditEvent, PauseSales
 from reservations.models import Event
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.concurrency.requests import delete_reservation, post_reservation
@@ -67,7 +67,7 @@ def test_reserve_cancel_and_edit_race_keeps_counters_right(db: None) -> None:
     calls: list[Callable[[], int]] = [
         *[partial(post_reservation, event, 2)] * 16,
         *[partial(delete_reservation, reservation_id) for reservation_id in sold for _ in range(2)],
-        *[partial(set_capacity, event, seats) for seats in (12, 16, 20, 24)],
+        *[partial(set_capacity, event, seats) for seats in (12, 16, 18, 24)],
     ]
     codes = run_together(calls)
     bought, resized = codes[:16].count(201), codes[36:].count(200)
@@ -80,6 +80,43 @@ def test_reserve_cancel_and_edit_race_keeps_counters_right(db: None) -> None:
         version=10 + 10 + bought + resized,
         reservations=bought,
     )
+
+
+def pause(event: Event) -> int:
+    return int(submit(PauseSales(event=event.slug, actor="test")).changed)
+
+
+def test_no_sale_is_made_after_a_pause_has_committed(event: Event) -> None:
+    with locked(event) as other, ThreadPoolExecutor(21) as pool:
+        pausing = pool.submit(run_and_disconnect, partial(pause, event))
+        wait_for_lock_waiters()
+        buy = partial(run_and_disconnect, partial(post_reservation, event, 1))
+        buyers = [pool.submit(buy) for _ in range(20)]
+        other.commit()
+        assert pausing.result(timeout=30) == 1
+        buyers += [pool.submit(buy) for _ in range(20)]
+        codes = [buyer.result(timeout=30) for buyer in buyers]
+    event.refresh_from_db()
+    sold = codes.count(201)
+    assert codes.count(409) == len(codes) - sold
+    assert min(codes[20:]) == 409
+    kinds = event.changes.order_by("version").values_list("kind", flat=True)
+    assert list(kinds) == ["confirmed"] * sold + ["paused"]
+    assert_inventory(event, available=10 - sold, version=sold + 1, reservations=sold)
+
+
+def test_sales_race_with_pausing_and_opening(db: None) -> None:
+    event = EventFactory.create(total_seats=100)
+    buy = partial(post_reservation, event, 1)
+    calls: list[Callable[[], int]] = [*[buy] * 20, *[partial(pause, event)] * 4, *[buy] * 20]
+    codes = run_together(calls)
+    sold, pauses = codes.count(201), sum(codes[20:24])
+    assert pauses == 1
+    assert sold + codes.count(409) == 40
+    kinds = event.changes.order_by("version").values_list("kind", flat=True)
+    assert list(kinds) == ["confirmed"] * sold + ["paused"]
+    assert post_reservation(event, 1) == 409
+    assert_inventory(event, available=100 - sold, version=sold + 1, reservations=sold)
 
 
 def test_locked_event_does_not_delay_other_events(db: None) -> None:

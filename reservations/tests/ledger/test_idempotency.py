@@ -19,7 +19,16 @@ from reservations.errors import (
 )
 from reservations.idempotency.key import IdempotencyKey
 from reservations.ledger import submit, submit_batch
-from reservations.ledger.commands import Cancel, CancelBooking, Command, Confirm, EditEvent, Reserve
+from reservations.ledger.commands import (
+    Cancel,
+    CancelBooking,
+    Command,
+    Confirm,
+    EditEvent,
+    OpenSales,
+    PauseSales,
+    Reserve,
+)
 from reservations.ledger.outcomes import Reserved
 from reservations.models import Event, IdempotencyRecord
 from reservations.tests.assertions import assert_inventory, assert_no_drift
@@ -65,6 +74,8 @@ def test_all_final_outcomes_are_remembered(event: Event) -> None:
         CancelBooking(booking_id=booking, actor="test"),
         Cancel(reservation_id=to_cancel, actor="test"),
         EditEvent(event=event.slug, edits={"name": "Another"}, actor="test"),
+        PauseSales(event=event.slug, actor="test"),
+        OpenSales(event=event.slug, actor="test"),
         keyed(event, 9),
         booking_of((event, 9)),
         Confirm(reservation_id=expired, actor="test"),
@@ -78,7 +89,7 @@ def test_all_final_outcomes_are_remembered(event: Event) -> None:
     ]
     first = submit_batch(commands)
     version = Event.objects.get().version
-    assert [type(outcome) for outcome in first[6:]] == [
+    assert [type(outcome) for outcome in first[8:]] == [
         NotEnoughSeats,
         InsufficientSeats,
         HoldExpired,

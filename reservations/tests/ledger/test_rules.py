@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from hypothesis import given
@@ -14,14 +14,18 @@ from reservations.errors import (
     BookingAlreadyCancelled,
     BookingNotFound,
     CapacityBelowSold,
+    ClosesBeforeOpening,
     EventNotFound,
     HoldExpired,
     InsufficientSeats,
     NotEnoughSeats,
+    NotOnSale,
     PartOfBooking,
     PreconditionFailed,
     Refusal,
     ReservationNotFound,
+    SalesClosed,
+    SalesPaused,
     Shortage,
     VersionConflict,
 )
@@ -33,6 +37,9 @@ from reservations.ledger.commands import (
     Command,
     Confirm,
     EditEvent,
+    Edits,
+    OpenSales,
+    PauseSales,
     ReleaseHolds,
     Reserve,
 )
@@ -44,7 +51,9 @@ from reservations.ledger.outcomes import (
     Confirmed,
     Edited,
     HoldsReleased,
+    Opened,
     Outcome,
+    Paused,
     Reserved,
 )
 from reservations.ledger.rules import decide
@@ -55,6 +64,7 @@ BOOKING_IDS = [UUID(int=number) for number in range(100, 106)]
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 events = st.sampled_from(["a", "b", "none"])
+times = st.sampled_from([None, *(NOW + timedelta(hours=hours) for hours in (-1, 0, 1))])
 commands = st.one_of(
     st.builds(
         Reserve,
@@ -85,10 +95,19 @@ commands = st.one_of(
         EditEvent,
         event=events,
         edits=st.fixed_dictionaries(
-            {}, optional={"total_seats": st.integers(-1, 30), "name": st.just("A name")}
+            {},
+            optional={
+                "total_seats": st.integers(-1, 30),
+                "name": st.just("A name"),
+                "sales_paused": st.booleans(),
+                "sales_open_at": times,
+                "sales_close_at": times,
+            },
         ),
         actor=st.just("t"),
     ),
+    st.builds(PauseSales, event=events, actor=st.just("t")),
+    st.builds(OpenSales, event=events, actor=st.just("t")),
     st.builds(ReleaseHolds, event=events),
 )
 
@@ -183,6 +202,8 @@ def test_counters_agree_after_any_sequence_of_commands(
                 each.seats for each in sold
             )
             assert event.reservation_count == len(sold)
+            opens, closes = event.sales_open_at, event.sales_close_at
+            assert not opens or not closes or opens < closes
             history(state, slug)
         for booking in state.bookings.values():
             items = [state.reservations[item] for item in booking.items]
@@ -220,6 +241,7 @@ def test_reserve_cancel_and_edit_change_the_counters() -> None:
         EditEvent(event="a", edits={"name": "x", "total_seats": 9}, actor="t"),
         EditEvent(event="a", edits={"name": "y", "total_seats": -1}, actor="t"),
         EditEvent(event="a", edits={}, actor="t"),
+        EditEvent(event="a", edits={"name": "x", "total_seats": 9}, actor="t"),
     ]
     assert outcomes_of(state, sequence) == [
         Reserved(first, 4),
@@ -233,6 +255,7 @@ def test_reserve_cancel_and_edit_change_the_counters() -> None:
         EventNotFound("b"),
         Edited(total_seats=9, available_seats=9),
         CapacityBelowSold(total_seats=-1, taken_seats=0),
+        Edited(total_seats=9, available_seats=9),
         Edited(total_seats=9, available_seats=9),
     ]
     assert get_event(state, "a") == EventRow("a", 9, 9, version=5, name="x")
@@ -339,6 +362,166 @@ def test_bookings_are_all_or_nothing_and_cancelled_once() -> None:
     ]
     assert {event.available_seats for event in state.events.values()} == {5}
     assert [event.version for event in state.events.values()] == [2, 2, 0]
+
+
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+def attempts_to_sell(event: EventRow) -> list[object]:
+    """Return the results of selling, holding and booking seats of an event, each on its own."""
+    sale = Reserve(event="a", partner="p", seats=1, actor="t")
+    items = (BookingItem(event="a", seats=1),)
+    booking = Book(customer_email="a@b.example", items=items, actor="t")
+    return [
+        decide(State([event], NOW), command)
+        for command in (sale, replace(sale, hold_seconds=5), booking)
+    ]
+
+
+def test_paused_event_sells_and_holds_nothing() -> None:
+    assert attempts_to_sell(EventRow("a", 9, 9, sales_paused=True)) == [SalesPaused("a")] * 3
+
+
+def test_event_is_on_sale_from_its_opening_until_its_closing() -> None:
+    for opens, closes, on_sale in (
+        (NOW, None, True),
+        (NOW - SECOND, NOW + SECOND, True),
+        (NOW, NOW + SECOND, True),
+        (NOW + SECOND, None, False),
+        (NOW + SECOND, NOW + HOUR, False),
+        (None, NOW, False),
+        (NOW - HOUR, NOW, False),
+        (None, NOW + SECOND, True),
+    ):
+        event = EventRow("a", 9, 9, sales_open_at=opens, sales_close_at=closes)
+        results = attempts_to_sell(event)
+        if on_sale:
+            assert {type(result) for result in results} == {Decision}
+        else:
+            assert results == [NotOnSale("a", opens, closes)] * 3
+
+
+def test_first_item_that_is_not_on_sale_is_named() -> None:
+    state = State(
+        [
+            EventRow("a", 5, 5, id=1),
+            EventRow("b", 5, 5, sales_open_at=NOW + HOUR, id=2),
+            EventRow("c", 5, 5, sales_paused=True, id=3),
+        ],
+        NOW,
+    )
+
+    def book(*events: str) -> object:
+        items = tuple(BookingItem(event=event, seats=9) for event in events)
+        return decide(state, Book(customer_email="a@b.example", items=items, actor="t"))
+
+    assert book("a", "c", "b") == SalesPaused("c")
+    assert book("a", "b", "c") == NotOnSale("b", NOW + HOUR, None)
+    assert book("c", "b", "none") == EventNotFound("none")
+
+
+def test_holds_can_be_confirmed_and_sales_cancelled_while_paused() -> None:
+    state = state_with(10)
+    held, sold, booking = IDS[0], IDS[1], BOOKING_IDS[0]
+    items = (BookingItem(event="a", seats=1),)
+    sequence: list[Command] = [
+        hold("a", 2, held),
+        Reserve(event="a", partner="p", seats=3, actor="t", reservation_id=sold),
+        Book(customer_email="a@b.example", items=items, actor="t", booking_id=booking),
+        PauseSales(event="a", actor="t"),
+        Confirm(reservation_id=held, actor="t"),
+        Cancel(reservation_id=sold, actor="t"),
+        CancelBooking(booking_id=booking, actor="t"),
+        Reserve(event="a", partner="p", seats=1, actor="t"),
+    ]
+    assert [type(outcome) for outcome in outcomes_of(state, sequence)][3:] == [
+        Paused,
+        Confirmed,
+        Cancelled,
+        BookingCancelled,
+        SalesPaused,
+    ]
+    assert get_event(state, "a").available_seats == 8
+
+
+def test_pausing_and_opening_twice_makes_no_version() -> None:
+    state = state_with(10)
+    pause, open_ = PauseSales(event="a", actor="t"), OpenSales(event="a", actor="t")
+    assert outcomes_of(state, [open_, pause, pause, open_, open_]) == [
+        Opened(changed=False),
+        Paused(changed=True),
+        Paused(changed=False),
+        Opened(changed=True),
+        Opened(changed=False),
+    ]
+    assert history(state, "a") == [("paused", 0, "t", None), ("opened", 0, "t", None)]
+    assert run(state, PauseSales(event="b", actor="t")) == EventNotFound("b")
+    assert run(state, OpenSales(event="b", actor="t")) == EventNotFound("b")
+
+
+def opened(**values: Any) -> tuple[Outcome | Refusal, EventRow]:
+    """Open the sales of an event with these values; return the result and the event."""
+    state = State([EventRow("a", 9, 9, **values)], NOW)
+    return run(state, OpenSales(event="a", actor="t")), get_event(state, "a")
+
+
+def test_opening_moves_an_opening_time_in_the_future_to_now() -> None:
+    outcome, event = opened(sales_open_at=NOW + HOUR, sales_close_at=NOW + 2 * HOUR)
+    assert (outcome, event.version) == (Opened(changed=True), 1)
+    assert (event.sales_open_at, event.sales_close_at) == (NOW, NOW + 2 * HOUR)
+    outcome, event = opened(sales_paused=True, sales_open_at=NOW - HOUR)
+    assert (outcome, event.sales_paused, event.version) == (Opened(changed=True), False, 1)
+    assert event.sales_open_at == NOW - HOUR
+    outcome, event = opened(sales_open_at=NOW, sales_close_at=NOW + SECOND)
+    assert (outcome, event.version) == (Opened(changed=False), 0)
+
+
+def test_opening_after_the_closing_time_is_refused() -> None:
+    for paused in (False, True):
+        outcome, event = opened(sales_paused=paused, sales_close_at=NOW)
+        assert (outcome, event.version) == (SalesClosed("a"), 0)
+
+
+def test_edit_of_sales_is_all_or_nothing() -> None:
+    state = state_with(10)
+
+    def edit(**edits: Any) -> Outcome | Refusal:
+        return run(state, EditEvent(event="a", edits=cast("Edits", edits), actor="t"))
+
+    assert edit(sales_open_at=NOW, sales_close_at=NOW, name="x") == ClosesBeforeOpening()
+    assert edit(sales_paused=True, total_seats=-1) == CapacityBelowSold(-1, 0)
+    assert get_event(state, "a").version == 0
+    outcome = edit(name="x", sales_paused=True, total_seats=9, sales_close_at=NOW)
+    assert outcome == Edited(9, 9)
+    assert edit(sales_open_at=NOW) == ClosesBeforeOpening()
+    assert edit(sales_open_at=NOW - HOUR, sales_paused=True) == Edited(9, 9)
+    assert edit(sales_close_at=NOW - HOUR) == ClosesBeforeOpening()
+    assert edit(sales_paused=False) == Edited(9, 9)
+    assert [kind for kind, *_ in history(state, "a")] == [
+        "edited",
+        "capacity",
+        "paused",
+        "edited",
+        "opened",
+    ]
+    assert get_event(state, "a") == EventRow(
+        "a", 9, 9, version=5, name="x", sales_open_at=NOW - HOUR, sales_close_at=NOW
+    )
+
+
+def test_sales_are_checked_after_versions_and_before_seats() -> None:
+    closed = EventRow("a", 10, 0, version=7, sales_close_at=NOW)
+    paused = replace(closed, sales_paused=True)
+
+    def attempt(event: EventRow, **conditions: Any) -> object:
+        command = Reserve(event="a", partner="p", seats=1, actor="t", **conditions)
+        return decide(State([event], NOW), command)
+
+    assert attempt(paused, if_match=frozenset()) == PreconditionFailed(7)
+    assert attempt(paused, expected_version=6) == VersionConflict(7)
+    assert attempt(paused, expected_version=7) == SalesPaused("a")
+    assert attempt(closed, if_match=frozenset({7})) == NotOnSale("a", None, NOW)
 
 
 def test_event_is_checked_first_then_versions_then_seats() -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,12 +15,16 @@ from reservations.errors import (
     BookingAlreadyCancelled,
     BookingNotFound,
     CapacityBelowSold,
+    ClosesBeforeOpening,
     HoldExpired,
     InsufficientSeats,
     NotEnoughSeats,
+    NotOnSale,
     PartOfBooking,
     Refusal,
     ReservationNotFound,
+    SalesClosed,
+    SalesPaused,
     VersionConflict,
 )
 from reservations.idempotency.key import IdempotencyKey
@@ -30,16 +35,31 @@ from reservations.ledger.commands import (
     Command,
     Confirm,
     EditEvent,
+    Edits,
+    OpenSales,
+    PauseSales,
     ReleaseHolds,
     Reserve,
 )
-from reservations.ledger.outcomes import Outcome
+from reservations.ledger.outcomes import Edited, Opened, Outcome, Paused, Reserved
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.factories import EventFactory, booking_of, expire_hold, reservation_of
 
 EVENTS = 2
+PAST, FUTURE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 events = st.integers(0, EVENTS - 1)
+times = st.sampled_from([None, PAST, FUTURE])
+edits = st.fixed_dictionaries(
+    {},
+    optional={
+        "total_seats": st.integers(0, 20),
+        "name": st.sampled_from(["An event", "Another"]),
+        "sales_paused": st.booleans(),
+        "sales_open_at": times,
+        "sales_close_at": times,
+    },
+)
 
 
 def run(command: Command) -> Outcome | Refusal:
@@ -52,9 +72,19 @@ class ExpectedEvent:
     """The expected state of an event."""
 
     row: Event
-    total: int = 10
+    total_seats: int = 10
     name: str = "An event"
     version: int = 0
+    sales_paused: bool = False
+    sales_open_at: datetime | None = None
+    sales_close_at: datetime | None = None
+
+    def refuse_sale(self) -> Refusal | None:
+        if self.sales_paused:
+            return SalesPaused(self.row.slug)
+        if self.sales_open_at == FUTURE or self.sales_close_at == PAST:
+            return NotOnSale(self.row.slug, self.sales_open_at, self.sales_close_at)
+        return None
 
 
 @dataclass
@@ -81,7 +111,8 @@ class LedgerModel:
         return sum(s.seats for s in self.sold.values() if (s.event, s.status) == (event, status))
 
     def available(self, event: int) -> int:
-        return self.events[event].total - self.seats(event, "held") - self.seats(event, "confirmed")
+        taken = self.seats(event, "held") + self.seats(event, "confirmed")
+        return self.events[event].total_seats - taken
 
     def release_expired(self, event: int) -> None:
         """Release expired holds, as every command does first."""
@@ -129,13 +160,15 @@ class LedgerMachine(RuleBasedStateMachine):
         outcome = run(command)
         if stale == 0:
             assert outcome == VersionConflict(expected.version)
+        elif refusal := expected.refuse_sale():
+            assert outcome == refusal
         elif seats > model.available(event):
             assert outcome == NotEnoughSeats(seats, model.available(event))
         else:
             status = "held" if hold else "confirmed"
             assert not isinstance(outcome, Refusal)
             model.sell(command.reservation_id, ExpectedReservation(event, seats, status))
-        if key and stale:
+        if key and isinstance(outcome, Reserved | NotEnoughSeats):
             self.keyed.append((command, outcome))
 
     @rule(data=st.data())
@@ -203,6 +236,10 @@ class LedgerMachine(RuleBasedStateMachine):
             model.release_expired(event)
         command = booking_of(*((model.events[event].row, seats) for event, seats in requested))
         outcome = run(command)
+        for event, _ in requested:
+            if refusal := model.events[event].refuse_sale():
+                assert outcome == refusal
+                return
         short = [event for event, seats in requested if seats > model.available(event)]
         if short:
             assert isinstance(outcome, InsufficientSeats)
@@ -234,18 +271,58 @@ class LedgerMachine(RuleBasedStateMachine):
             if sold.booking == chosen:
                 model.change(sold, "cancelled")
 
-    @rule(event=events, total=st.integers(0, 20), name=st.none() | st.just("Another"))
-    def edit(self, event: int, total: int, name: str | None) -> None:
+    @rule(event=events, edits=edits)
+    def edit(self, event: int, edits: dict[str, Any]) -> None:
         model, expected = self.model, self.model.events[event]
         model.release_expired(event)
-        edits: Any = {"total_seats": total} | ({"name": name} if name else {})
-        outcome = run(EditEvent(event=expected.row.slug, edits=edits, actor="test"))
-        taken = expected.total - model.available(event)
+        command = EditEvent(event=expected.row.slug, edits=cast("Edits", edits), actor="test")
+        outcome = run(command)
+        taken = expected.total_seats - model.available(event)
+        total = edits.get("total_seats", expected.total_seats)
         if total < taken:
             assert outcome == CapacityBelowSold(total, taken)
             return
-        expected.total, expected.name = total, name or expected.name
-        expected.version += len(edits)
+        edited = replace(expected, **edits)
+        if (
+            edited.sales_open_at
+            and edited.sales_close_at
+            and (edited.sales_close_at <= edited.sales_open_at)
+        ):
+            assert outcome == ClosesBeforeOpening()
+            return
+        assert outcome == Edited(total, total - taken)
+        changed = {name for name, value in edits.items() if value != getattr(expected, name)}
+        kinds = [changed & {name} for name in ("total_seats", "sales_paused")]
+        details = changed - {"total_seats", "sales_paused"}
+        edited.version += sum(map(bool, (*kinds, details)))
+        model.events[event] = edited
+
+    @rule(event=events)
+    def pause(self, event: int) -> None:
+        model, expected = self.model, self.model.events[event]
+        model.release_expired(event)
+        outcome = run(PauseSales(event=expected.row.slug, actor="test"))
+        assert outcome == Paused(changed=not expected.sales_paused)
+        expected.version += not expected.sales_paused
+        expected.sales_paused = True
+
+    @rule(event=events)
+    def open(self, event: int) -> None:
+        model, expected = self.model, self.model.events[event]
+        model.release_expired(event)
+        outcome = run(OpenSales(event=expected.row.slug, actor="test"))
+        if expected.sales_close_at == PAST:
+            assert outcome == SalesClosed(expected.row.slug)
+            return
+        closed = expected.refuse_sale() is not None
+        assert outcome == Opened(changed=closed)
+        expected.version += closed
+        expected.sales_paused = False
+        if expected.sales_open_at == FUTURE:
+            opened_at = Event.objects.get(pk=expected.row.pk).sales_open_at
+            assert opened_at
+            assert PAST < opened_at < FUTURE
+            expected.sales_open_at = opened_at
 
     @invariant()
     def the_counters_follow_the_model(self) -> None:
@@ -255,14 +332,20 @@ class LedgerMachine(RuleBasedStateMachine):
             "available_seats",
             "held_seats",
             "version",
+            "sales_paused",
+            "sales_open_at",
+            "sales_close_at",
         )
         for number, expected in enumerate(self.model.events):
             assert Event.objects.values_list(*columns).get(pk=expected.row.pk) == (
                 expected.name,
-                expected.total,
+                expected.total_seats,
                 self.model.available(number),
                 self.model.seats(number, "held"),
                 expected.version,
+                expected.sales_paused,
+                expected.sales_open_at,
+                expected.sales_close_at,
             )
 
     def teardown(self) -> None:

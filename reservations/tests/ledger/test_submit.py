@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,6 +20,8 @@ from reservations.ledger.commands import (
     Command,
     Confirm,
     EditEvent,
+    OpenSales,
+    PauseSales,
     ReleaseHolds,
 )
 from reservations.ledger.outcomes import Outcome
@@ -40,7 +42,12 @@ plans = st.lists(
         st.tuples(st.just("cancel"), st.none(), others),
         st.tuples(st.just("book"), keys, events, seats, seats),
         st.tuples(st.just("cancel booking"), keys, others),
-        st.tuples(st.just("edit"), st.none(), events, st.integers(0, 15)),
+        st.tuples(
+            st.just("staff"),
+            st.none(),
+            events,
+            st.integers(0, 15) | st.sampled_from([PauseSales, OpenSales]),
+        ),
     ),
     min_size=2,
     max_size=MAX_COMMANDS,
@@ -99,14 +106,26 @@ class Scenario:
                 return CancelBooking(
                     booking_id=self.ids[other], actor="t", idempotency_key=idempotency_key
                 )
-        event, total = rest
-        return EditEvent(event=self.events[event].slug, edits={"total_seats": total}, actor="t")
+        return self._staff_command(*rest)
+
+    def _staff_command(self, event: int, change: Any) -> Command:
+        slug = self.events[event].slug
+        if isinstance(change, int):
+            return EditEvent(event=slug, edits={"total_seats": change}, actor="t")
+        return cast("Command", change(event=slug, actor="t"))
 
     def counters(self) -> list[tuple[Any, ...]]:
         # First release all expired holds. A batch may release some that single commands do not: it
         # also locks the event of a command that repeats an earlier one of the same batch.
         submit_batch([ReleaseHolds(event=event.slug) for event in self.events])
-        columns = ("total_seats", "available_seats", "held_seats", "reservation_count", "version")
+        columns = (
+            "total_seats",
+            "available_seats",
+            "held_seats",
+            "reservation_count",
+            "version",
+            "sales_paused",
+        )
         rows = Event.objects.filter(pk__in=[event.pk for event in self.events]).order_by("pk")
         return list(rows.values_list(*columns))
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import F
 
 from reservations.ledger import submit
-from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent
+from reservations.ledger.commands import Cancel, CancelBooking, Confirm, EditEvent, PauseSales
 from reservations.management.commands import verify_inventory
 from reservations.models import Booking, Change, Event, Reservation
 from reservations.tests.commands import run_command
@@ -160,6 +160,14 @@ def test_wrong_held_seats_are_reported(busy: Event) -> None:
             drift("reservation.held_seats", 2, 1),
         ],
     )
+
+
+def test_pause_without_a_change_is_reported(event: Event) -> None:
+    submit(PauseSales(event=event.slug, actor="test"))
+    assert verify()[0] == 0
+    Event.objects.update(sales_paused=False)
+    code, out = verify("--json")
+    assert (code, json.loads(out)["drift"]) == (1, [drift("sales_paused", 0, 1)])
 
 
 @pytest.mark.parametrize("status", ["confirmed", "cancelled"])

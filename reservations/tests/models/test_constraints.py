@@ -44,6 +44,7 @@ def assert_rejected(constraint: str, row: Model) -> None:
         ("event_slug_url_safe", {"slug": "two words"}),
         ("event_slug_url_safe", {"slug": ""}),
         ("event_slug_unique", {"slug": "taken"}),
+        ("event_sales_close_after_opening", {"sales_open_at": NOW, "sales_close_at": NOW}),
     ],
     ids=values_id,
 )
@@ -106,6 +107,8 @@ def test_idempotency_key_is_unique_within_its_scope(db: None) -> None:
         ("change_kind_fits_seats", {"kind": "confirmed", "seats": -1}),
         ("change_kind_fits_seats", {"kind": "cancelled", "seats": 1}),
         ("change_kind_fits_seats", {"kind": "edited", "seats": 1}),
+        ("change_kind_fits_seats", {"kind": "paused", "seats": 1}),
+        ("change_kind_fits_seats", {"kind": "opened", "seats": -1}),
         ("change_kind_fits_seats", {"kind": "held", "seats": -1}),
         ("change_kind_fits_seats", {"kind": "hold_confirmed", "seats": 0}),
         ("change_kind_fits_seats", {"kind": "expired", "seats": 1}),
