@@ -22,6 +22,10 @@ def event_form(**values: Any) -> dict[str, Any]:
         "starts_at_0": "",
         "starts_at_1": "",
         "total_seats": "10",
+        "sales_open_at_0": "",
+        "sales_open_at_1": "",
+        "sales_close_at_0": "",
+        "sales_close_at_1": "",
         **values,
     }
 

@@ -26,7 +26,12 @@ class InputParser(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         if tag == "input" and found.get("name"):
-            self.values[str(found["name"])] = found.get("value") or ""
+            value = found.get("value") or ""
+            if found.get("type") == "checkbox":
+                if "checked" not in found:
+                    return  # A browser does not send it.
+                value = "on"
+            self.values[str(found["name"])] = value
 
 
 def as_shown(browser: Client, event: Event) -> dict[str, Any]:
@@ -167,6 +172,82 @@ def test_edits_are_recorded_as_changes_and_in_the_admin_log(
         assert name in logged.get_change_message()
 
 
+def sales_of(event: Event) -> tuple[object, ...]:
+    event.refresh_from_db()
+    return event.sales_paused, event.sales_open_at, event.sales_close_at
+
+
+OPENS, CLOSES = datetime(2027, 1, 31, 20, tzinfo=UTC), datetime(2027, 2, 1, 20, tzinfo=UTC)
+TIMES = {
+    "sales_open_at_0": "2027-01-31",
+    "sales_open_at_1": "20:00",
+    "sales_close_at_0": "2027-02-01",
+    "sales_close_at_1": "20:00",
+}
+
+
+def test_new_event_is_a_draft_unless_unticked(admin_client: Client, db: None) -> None:
+    shown = inputs_of(admin_client.get(f"{EVENTS}add/"))
+    assert "sales_paused" in shown
+    values = event_form(slug="draft") | {"sales_paused": shown["sales_paused"]}
+    assert admin_client.post(f"{EVENTS}add/", values).status_code == 302
+    assert sales_of(Event.objects.get(slug="draft")) == (True, None, None)
+    values = event_form(slug="on-sale", **TIMES)
+    assert admin_client.post(f"{EVENTS}add/", values).status_code == 302
+    assert sales_of(Event.objects.get(slug="on-sale")) == (False, OPENS, CLOSES)
+
+
+def test_sales_are_edited_with_a_change_of_their_kind(admin_client: Client, sold: Event) -> None:
+    page = page_of(EVENTS, sold.pk)
+    values = as_shown(admin_client, sold) | TIMES | {"sales_paused": "on", "name": "Renamed"}
+    assert admin_client.post(page, values).status_code == 302
+    assert sales_of(sold) == (True, OPENS, CLOSES)
+    values = as_shown(admin_client, sold)
+    del values["sales_paused"]
+    assert admin_client.post(page, values).status_code == 302
+    assert sales_of(sold) == (False, OPENS, CLOSES)
+    assert history(sold)[1:] == [
+        (2, "edited", 0, "admin:admin"),
+        (3, "paused", 0, "admin:admin"),
+        (4, "opened", 0, "admin:admin"),
+    ]
+    assert_inventory(sold, available=7, version=4, reservations=1)
+
+
+def test_refused_form_neither_pauses_nor_edits(admin_client: Client, sold: Event) -> None:
+    values = as_shown(admin_client, sold) | TIMES | {"sales_paused": "on", "total_seats": "2"}
+    response = admin_client.post(page_of(EVENTS, sold.pk), values)
+    assert list(errors(response)) == ["total_seats"]
+    assert sales_of(sold) == (False, None, None)
+    assert_inventory(sold, available=7, version=1, reservations=1)
+
+
+CLOSING_ERROR = {"sales_close_at": ["Sales must close later than they open."]}
+
+
+@pytest.mark.parametrize("date", ["2027-01-31", "2027-01-30"])
+def test_closing_time_before_the_opening_is_reported(
+    admin_client: Client, sold: Event, date: str
+) -> None:
+    times = TIMES | {"sales_close_at_0": date}
+    response = admin_client.post(f"{EVENTS}add/", event_form(**times))
+    assert errors(response) == CLOSING_ERROR
+    response = admin_client.post(page_of(EVENTS, sold.pk), as_shown(admin_client, sold) | times)
+    assert errors(response) == CLOSING_ERROR
+    assert sales_of(sold) == (False, None, None)
+
+
+def test_closing_time_before_a_newer_opening_time_is_reported(
+    admin_client: Client, sold: Event
+) -> None:
+    values = as_shown(admin_client, sold)
+    Event.objects.update(sales_open_at=CLOSES)
+    closing = {"sales_close_at_0": "2027-02-01", "sales_close_at_1": "20:00"}
+    response = admin_client.post(page_of(EVENTS, sold.pk), values | closing)
+    assert errors(response) == CLOSING_ERROR
+    assert sales_of(sold) == (False, CLOSES, None)
+
+
 def test_unchanged_form_changes_nothing(admin_client: Client, sold: Event) -> None:
     exact = datetime(2027, 1, 31, 20, 0, 5, 250, tzinfo=UTC)
     Event.objects.filter(pk=sold.pk).update(starts_at=exact)
@@ -191,12 +272,14 @@ def test_outdated_form_does_not_revert_other_fields(admin_client: Client, sold: 
         ("name", "Renamed", "Another"),
         ("venue", "Hall", "Cellar"),
         ("starts_at_0", "2027-01-31", "2027-02-01"),
+        ("sales_open_at_0", "2027-01-31", "2027-02-01"),
+        ("sales_close_at_0", "2027-01-31", "2027-02-01"),
     ],
 )
 def test_outdated_form_cannot_overwrite_a_newer_value(
     admin_client: Client, sold: Event, field: str, first: str, second: str
 ) -> None:
-    time = {"starts_at_1": "20:00:00"} if field == "starts_at_0" else {}
+    time = {field.replace("_at_0", "_at_1"): "20:00:00"} if field.endswith("_0") else {}
     mine, yours = as_shown(admin_client, sold), as_shown(admin_client, sold)
     assert (
         admin_client.post(page_of(EVENTS, sold.pk), mine | time | {field: first}).status_code == 302
@@ -206,6 +289,23 @@ def test_outdated_form_cannot_overwrite_a_newer_value(
         field.removesuffix("_0"): ["This value was changed by another user. Reload the page."]
     }
     assert len(history(sold)) == 2
+
+
+def test_outdated_form_cannot_end_a_newer_pause(admin_client: Client, sold: Event) -> None:
+    page = page_of(EVENTS, sold.pk)
+    outdated = as_shown(admin_client, sold)
+    assert admin_client.post(page, outdated | {"sales_paused": "on"}).status_code == 302
+    # The box is not ticked, as when the form was shown, so this does not end the pause.
+    assert admin_client.post(page, outdated | {"name": "Renamed"}).status_code == 302
+    assert sales_of(sold) == (True, None, None)
+    paused = as_shown(admin_client, sold)
+    del paused["sales_paused"]
+    assert admin_client.post(page, paused).status_code == 302
+    response = admin_client.post(page, paused)
+    assert errors(response) == {
+        "sales_paused": ["This value was changed by another user. Reload the page."]
+    }
+    assert [kind for _, kind, *_ in history(sold)[1:]] == ["paused", "edited", "opened"]
 
 
 def test_capacity_below_sold_is_reported_at_the_field(admin_client: Client, sold: Event) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,13 +12,19 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.loader import MigrationLoader
+from django.db.models.functions import Now
 from django.db.models.signals import post_migrate, pre_migrate
 
 from reservations.ledger import submit
-from reservations.ledger.commands import Cancel
+from reservations.ledger.commands import Cancel, OpenSales, PauseSales
 from reservations.models import DEFAULT_EVENT, Booking, Event
 from reservations.tests.assertions import assert_inventory, assert_no_drift
-from reservations.tests.database import locked, run_and_disconnect, wait_for_lock_waiters
+from reservations.tests.database import (
+    locked,
+    run_and_disconnect,
+    second_connection,
+    wait_for_lock_waiters,
+)
 from reservations.tests.factories import EventFactory, book, hold, reserve
 from reservations.tests.queued_jobs import clear_jobs, jobs
 
@@ -186,6 +194,95 @@ def test_list_indexes_are_built_again_after_a_failure() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE INDEX reservation_event_status ON reservations_reservation (id)")
     migrate("0010")
+
+
+def insert_as_the_old_version(slug: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO reservations_event (slug, name, total_seats, available_seats,"
+            " reservation_count, version) VALUES (%s, 'An event', 10, 10, 0, 0)",
+            [slug],
+        )
+
+
+def test_events_of_the_old_version_are_on_sale(event: Event) -> None:
+    migrate("0012")
+    insert_as_the_old_version("before")
+    call_command("migrate", "reservations", verbosity=0)
+    insert_as_the_old_version("after")
+    for each in Event.objects.all():
+        assert (each.sales_paused, each.sales_open_at, each.sales_close_at) == (False, None, None)
+        reserve(each)
+
+
+def test_sales_control_is_added_after_a_sale_in_flight(event: Event) -> None:
+    migrate("0012")
+    with ThreadPoolExecutor(1) as pool, locked(event) as sale:
+        migration = pool.submit(run_and_disconnect, partial(migrate, "0013_sales_control"))
+        wait_for_lock_waiters()
+        sale.execute(
+            "INSERT INTO reservations_change"
+            " (id, event_id, version, kind, seats, available_seats, actor)"
+            " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')",
+            [event.pk],
+        )
+        sale.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+        sale.commit()
+        migration.result(timeout=30)
+    call_command("migrate", "reservations", verbosity=0)
+    assert_no_drift()
+
+
+def test_existing_changes_are_checked_while_sales_continue(event: Event) -> None:
+    reserve(event)
+    migrate("0012")
+    migrate("0013_sales_control")
+    assert not change_kinds_are_validated()
+    with second_connection() as other:
+        # The locks of a sale.
+        other.execute("LOCK TABLE reservations_event, reservations_change IN ROW EXCLUSIVE MODE")
+        migrate("0013_validate_change_kinds")
+    assert change_kinds_are_validated()
+
+
+def change_kinds_are_validated() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT convalidated FROM pg_constraint WHERE conname = 'change_kind_fits_seats'"
+        )
+        [validated] = cursor.fetchone()
+    return bool(validated)
+
+
+def test_reverse_records_pauses_as_edits(event: Event) -> None:
+    submit(PauseSales(event=event.slug, actor="test"))
+    submit(OpenSales(event=event.slug, actor="test"))
+    reserve(event)
+    migrate("0012")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT kind FROM reservations_change ORDER BY version")
+        assert cursor.fetchall() == [("edited",), ("edited",), ("confirmed",)]
+    call_command("migrate", "reservations", verbosity=0)
+    assert_inventory(event, available=9, version=3, reservations=1)
+    assert_no_drift()
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"sales_paused": True},
+        {"sales_open_at": Now() + timedelta(hours=1)},
+        {"sales_close_at": Now() + timedelta(hours=1)},
+    ],
+    ids=["paused", "opens-later", "closes"],
+)
+def test_reverse_is_refused_while_sales_are_limited(event: Event, limit: dict[str, Any]) -> None:
+    """Older code would sell the event."""
+    Event.objects.update(**limit)
+    with pytest.raises(IrreversibleError, match="would sell events whose sales are paused"):
+        migrate("0012")
+    Event.objects.update(sales_paused=False, sales_open_at=None, sales_close_at=None)
+    migrate("0012")
 
 
 def test_migrations_lift_the_timeouts_and_restore_them() -> None:
