@@ -12,6 +12,25 @@ from django.db.models.functions import Now
 LOCK_TABLES = "LOCK TABLE reservations_event, reservations_change IN ACCESS EXCLUSIVE MODE"
 
 
+def refuse_deletion(advice: str) -> str:
+    """Return the SQL that lets the trigger of 0007 on deleted events give this ``advice``."""
+    return f"""
+CREATE OR REPLACE FUNCTION reservations_refuse_if_referenced()
+RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM reservations_reservation WHERE event_id = OLD.id)
+        OR EXISTS (SELECT FROM reservations_change WHERE event_id = OLD.id)
+    THEN
+        RAISE EXCEPTION 'The event % has reservations or changes, so it cannot be deleted. '
+            'To stop its sales, {advice}.', OLD.slug
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN OLD;
+END
+$$;
+"""  # noqa: S608 (no input)
+
+
 def forget_pauses(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Record pauses and openings of sales as edits, which the previous version knows.
 
@@ -102,6 +121,10 @@ class Migration(migrations.Migration):
                 | Q(kind__in=["edited", "paused", "opened"], seats=0, reservation__isnull=True),
                 name="change_kind_fits_seats",
             ),
+        ),
+        migrations.RunSQL(
+            refuse_deletion("pause them"),
+            refuse_deletion("reduce its capacity to the seats that are sold or held"),
         ),
         migrations.RunPython(migrations.RunPython.noop, forget_pauses),
         # The reversal begins here.

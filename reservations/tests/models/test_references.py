@@ -32,7 +32,8 @@ DELETE_EVENT = "DELETE FROM reservations_event WHERE id = %s"
 
 def test_event_with_a_reservation_cannot_be_deleted(event: Event) -> None:
     Reservation.objects.create(event=event, partner="p", seats=1, status="cancelled")
-    message = "^The event node-meetup-2025 has reservations or changes, so it cannot be deleted. To"
+    message = "^The event node-meetup-2025 has reservations or changes, so it cannot be deleted. "
+    message += "To stop its sales, pause them."
     assert_refused(message, DELETE_EVENT, event.pk)
 
 
