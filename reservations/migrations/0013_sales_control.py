@@ -73,14 +73,16 @@ class Migration(migrations.Migration):
             model_name="event",
             name="sales_open_at",
             field=models.DateTimeField(
-                blank=True, help_text="UTC. Empty: as soon as sales are not paused", null=True
+                blank=True, help_text="UTC. Before this time, no seats are sold or held.", null=True
             ),
         ),
         migrations.AddField(
             model_name="event",
             name="sales_close_at",
             field=models.DateTimeField(
-                blank=True, help_text="UTC. Empty: when all seats are sold", null=True
+                blank=True,
+                help_text="UTC. From this time on, no seats are sold or held.",
+                null=True,
             ),
         ),
         migrations.AddConstraint(

@@ -85,10 +85,10 @@ class Event(models.Model):
         help_text="While ticked, no seats are sold or held. Holds can still be confirmed.",
     )
     sales_open_at = models.DateTimeField(
-        null=True, blank=True, help_text="UTC. Empty: as soon as sales are not paused"
+        null=True, blank=True, help_text="UTC. Before this time, no seats are sold or held."
     )
     sales_close_at = models.DateTimeField(
-        null=True, blank=True, help_text="UTC. Empty: when all seats are sold"
+        null=True, blank=True, help_text="UTC. From this time on, no seats are sold or held."
     )
 
     objects = EventManager()

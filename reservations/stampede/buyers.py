@@ -29,6 +29,7 @@ _PAUSE_AFTER_CONNECTION_ERROR = 0.1
 _PROGRESS_INTERVAL = 0.1
 _HEADERS = {"Content-Type": "application/json"}
 _CREATED, _CONFLICT, _SERVER_ERROR, _UNAVAILABLE = 201, 409, 500, 503
+_SOLD_OUT = "not_enough_seats"
 
 
 def _latencies() -> "array[float]":
@@ -46,7 +47,7 @@ class LoadTotals:
     accepted: "array[float]" = field(default_factory=_latencies)
     """Seconds that each request answered by a 201 with a reservation took."""
     refused: "array[float]" = field(default_factory=_latencies)
-    """Seconds that each request answered by a 409 took."""
+    """Seconds that each request answered by a 409 ``not_enough_seats`` took."""
     sales: list[Sale] = field(default_factory=list)
     uncertain: int = 0
     """Answers that leave open whether seats were bought: a malformed 201, or a 5xx other than
@@ -70,7 +71,8 @@ class LoadTotals:
         if sale:
             self.accepted.append(seconds)
             self.sales.append(sale)
-        elif status == _CONFLICT:
+        # Other conflicts say nothing about seats, for example that sales are paused.
+        elif status == _CONFLICT and code == _SOLD_OUT:
             self.refused.append(seconds)
         # The code "busy" guarantees that nothing was reserved.
         elif status == _CREATED or (status >= _SERVER_ERROR and code != "busy"):

@@ -17,7 +17,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from reservations.ledger import submit
-from reservations.ledger.commands import EditEvent
+from reservations.ledger.commands import EditEvent, PauseSales
 from reservations.models import Event
 from reservations.stampede import buyers
 from reservations.stampede.buyers import MAX_KINDS, LoadTotals, combine
@@ -73,6 +73,14 @@ def test_change_feed_of_several_pages_is_read(
     assert code == 0, out
     assert count_in(out, "accepted") == 12
     assert "12 changes since version 1," in out
+
+
+def test_paused_event_exits_2(server_url: str, event: Event) -> None:
+    submit(PauseSales(event=event.slug, actor="test"))
+    code, out = stampede(server_url, "--seconds", "0.1", "--buyers", "2")
+    assert code == 2
+    assert "409 sales_paused" in out
+    assert "no request was accepted or refused, so the result proves nothing" in out
 
 
 def test_unknown_event_exits_2(server_url: str) -> None:
