@@ -185,6 +185,76 @@ class SalesClosed(Refusal):
     event: str
 
 
+class Unauthorized(Refusal):
+    """The key of the request is not, or no longer, valid."""
+
+    message = "A valid API key is required"
+
+
+class ApiKeyRequired(Unauthorized):
+    """The request has no key, but needs one."""
+
+
+class Forbidden(Refusal):
+    """The request is not permitted."""
+
+    message = "This request is not permitted"
+
+
+class ForeignPartner(Forbidden):
+    """The request names another partner than the one of its key."""
+
+    message = "partnerId must be the partner of the API key, or left out"
+
+
+@dataclass(unsafe_hash=True)
+class ScopeMissing(Forbidden):
+    """The key of the request does not have the scope that is needed."""
+
+    message = "The API key does not have the scope for this request"
+
+    scope: str
+
+
+@dataclass(unsafe_hash=True)
+class PartnerExists(Refusal):
+    """A new partner has the id of another."""
+
+    message = "A partner with this id already exists"
+
+    partner: str
+
+
+@dataclass(unsafe_hash=True)
+class PartnerNotFound(Refusal):
+    """No partner has this id."""
+
+    message = "Partner not found"
+
+    partner: str
+
+
+@dataclass(unsafe_hash=True)
+class KeyNotFound(Refusal):
+    """No key has this id."""
+
+    message = "Key not found"
+
+    key_id: str
+
+
+@dataclass(unsafe_hash=True)
+class CannotAdopt(Refusal):
+    """Some bookings cannot be given to a partner."""
+
+    message = "These bookings do not exist or belong to another partner"
+
+    bookings: tuple[UUID, ...]
+
+    def __str__(self) -> str:
+        return f"{self.message}: {', '.join(map(str, self.bookings))}"
+
+
 class Busy(Refusal):
     """Nothing was changed, because the server or its database is overloaded or unavailable."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 
+from reservations.access.caller import Caller, owns
 from reservations.email_addresses import canonicalise
 from reservations.errors import (
     BookingNotFound,
@@ -16,7 +17,7 @@ from reservations.errors import (
     VersionAhead,
 )
 from reservations.keysets import Keyset
-from reservations.models import SORT_DATE, Booking, Change, Event, Reservation, is_slug
+from reservations.models import SORT_DATE, ApiKey, Booking, Change, Event, Reservation, is_slug
 from reservations.shared_reads import SharedReader
 
 _SALE_DURATION = timedelta(minutes=2)
@@ -30,12 +31,14 @@ def get_event(slug: str) -> Event:
         EventNotFound: no event has this slug.
         Busy: too many calls are waiting, the call waited too long, or the database is unavailable.
     """
-    if not is_slug(slug):
-        raise EventNotFound(slug)
-    event = _events.get(slug)
+    event = _find_event(slug)
     if event is None:
         raise EventNotFound(slug)
     return event
+
+
+def _find_event(slug: str) -> Event | None:
+    return _events.get(slug) if is_slug(slug) else None
 
 
 def _read_events(slugs: Sequence[str]) -> list[Event | None]:
@@ -52,6 +55,8 @@ EVENTS_BY_SLUG = Keyset(name="events", fields=("slug",), types=(str,))
 BOOKINGS_BY_TIME = Keyset(
     name="bookings", fields=("sort_time", "id"), types=(datetime, UUID), descending=True
 )
+RESERVATIONS_BY_ID = Keyset(name="reservations", fields=("id",), types=(UUID,), descending=True)
+"""The ids are ordered by time."""
 
 
 def get_events() -> QuerySet[Event]:
@@ -82,6 +87,33 @@ def get_changes(event: Event, *, after: int, limit: int) -> list[Change]:
     return list(event.changes.filter(version__gt=after).order_by("version")[:limit])
 
 
+def hide_foreign(changes: Collection[Change], caller: Caller | None) -> None:
+    """Remove the reservations and actors from changes that ``caller`` has no right to see.
+
+    Args:
+        changes: modified in memory.
+        caller: a partner, who sees its own reservations, and which of its keys caused a change;
+            None for the public, who sees neither.
+    """
+    own: set[UUID] = set()
+    if caller:
+        reservations = Reservation.objects.filter(
+            Q(partner=caller.partner) | Q(booking__partner=caller.partner),
+            pk__in=[each.reservation_id for each in changes if each.reservation_id],
+        )
+        own = set(reservations.values_list("pk", flat=True))
+    for change in changes:
+        if change.reservation_id not in own:
+            change.reservation = None
+        if not caller or not caller.caused(change.actor):
+            change.actor = None  # type: ignore[assignment]
+
+
+def get_key(key_id: str) -> ApiKey:
+    """Return the key of a caller, with its partner. Keys are never deleted."""
+    return ApiKey.objects.select_related("partner").get(pk=key_id)
+
+
 def get_changes_of(reservations: Collection[UUID]) -> list[Change]:
     """Return all changes of a few reservations, given by their ids, newest first.
 
@@ -107,30 +139,58 @@ def _later(uuid7: UUID, delay: timedelta) -> UUID:
     return UUID(int=min(milliseconds, 2**48 - 1) << 80)
 
 
-def get_reservation(reservation_id: UUID) -> Reservation:
+def get_reservation(reservation_id: UUID, *, caller: Caller | None) -> Reservation:
     """Return a reservation in any status, with its event; items of bookings are excluded.
 
     Raises:
-        ReservationNotFound: no such reservation exists.
+        ReservationNotFound: no such reservation exists for ``caller``.
     """
     unbooked = Reservation.objects.select_related("event").filter(booking__isnull=True)
     reservation = unbooked.filter(pk=reservation_id).first()
-    if reservation is None:
+    if reservation is None or not owns(caller, reservation.partner):
         raise ReservationNotFound
     return reservation
 
 
+def get_reservations(
+    *, partner: str, event: str | None = None, status: str | None = None
+) -> QuerySet[Reservation]:
+    """Return a partner's reservations, to be sorted by ``RESERVATIONS_BY_ID``.
+
+    Args:
+        partner: the partner's id. Items of bookings are left out.
+        event: only reservations for the event with this slug.
+        status: only reservations with this value of ``Reservation.Status``.
+    """
+    reservations = Reservation.objects.select_related("event").filter(
+        partner=partner, booking__isnull=True
+    )
+    if event is not None:
+        found = _find_event(event)
+        reservations = reservations.filter(event=found) if found else reservations.none()
+    if status is not None:
+        reservations = reservations.filter(status=status)
+    return reservations
+
+
 def get_bookings(
-    *, email: str | None = None, status: str | None = None, event: str | None = None
+    *,
+    caller: Caller | None,
+    email: str | None = None,
+    status: str | None = None,
+    event: str | None = None,
 ) -> QuerySet[Booking]:
     """Return bookings with their items, to be sorted by ``BOOKINGS_BY_TIME``.
 
     Args:
+        caller: only bookings that this partner has made; None for those of everybody.
         email: only bookings of the customer with this address, in any of its notations.
         status: only bookings with this value of ``Booking.Status``.
         event: only bookings that include the event with this slug.
     """
     bookings = with_items(Booking.objects.all())
+    if caller is not None:
+        bookings = bookings.filter(partner=caller.partner)
     if email is not None:
         bookings = bookings.filter(canonical_email=canonicalise(email))
     if event is not None:
@@ -147,7 +207,7 @@ def _including(slug: str, bookings: QuerySet[Booking], status: str | None) -> Qu
     event. They are equal to those of the booking: the ledger writes both together.
     """
     # Looked up here, not in the query, so that PostgreSQL plans for the bookings of this event.
-    event = _events.get(slug) if is_slug(slug) else None
+    event = _find_event(slug)
     if event is None:
         return bookings.none().annotate(sort_time=F("created_at"))
     item: dict[str, Any] = {"items__event": event.pk}
@@ -156,14 +216,14 @@ def _including(slug: str, bookings: QuerySet[Booking], status: str | None) -> Qu
     return bookings.filter(**item).annotate(sort_time=F("items__created_at"))
 
 
-def get_booking(booking_id: UUID) -> Booking:
+def get_booking(booking_id: UUID, *, caller: Caller | None) -> Booking:
     """Return a booking in any status, with its items.
 
     Raises:
-        BookingNotFound: no booking has this id.
+        BookingNotFound: no booking has this id for ``caller``.
     """
     booking = Booking.objects.filter(pk=booking_id).first()
-    if booking is None:
+    if booking is None or not owns(caller, booking.partner):
         raise BookingNotFound
     return booking
 

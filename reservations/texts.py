@@ -31,7 +31,7 @@ def normalise(text: str) -> str:
 
 
 def check_name(text: str) -> None:
-    """Check the normalised name of an event or a venue.
+    """Check the normalised name of an event, a venue or a partner.
 
     Raises:
         ValueError: the name must be typed again; the message is a sentence that says why.

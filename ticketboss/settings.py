@@ -76,6 +76,9 @@ try:
     ALLOW_INSECURE: list[str] = env.list(
         "ALLOW_INSECURE", [], subcast=str.strip, validate=ContainsOnly(list(risks.RISKS))
     )
+    API_ACCESS = env.str(
+        "API_ACCESS", "open" if DEBUG else "keys", validate=OneOf(["open", "keys"])
+    )
     LOG_LEVEL = env.str(
         "LOG_LEVEL", "INFO", validate=OneOf(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
     )
@@ -270,7 +273,7 @@ TEMPLATES = [
     }
 ]
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["reservations.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_PARSER_CLASSES": ["reservations.api.parsers.JSONObjectParser"],
     "DEFAULT_RENDERER_CLASSES": ["reservations.api.renderers.JSONRenderer"],
@@ -310,6 +313,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "reservations.api.openapi_responses.allow_several_matches",
         "reservations.api.openapi_enums.open_enums",
+        "reservations.api.openapi_access.make_partner_id_optional",
         "reservations.api.reservations.openapi.add_links_and_mounts",
         "reservations.api.v1.openapi.add_links",
     ],

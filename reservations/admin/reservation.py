@@ -62,7 +62,9 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     ) -> tuple[QuerySet[Reservation], bool]:
         """Search by complete id or beginning of the partner id; an index supports each."""
         term = search_text(search_term)
-        wanted = Q(partner__startswith=term)
+        if not term:
+            return queryset, False
+        wanted = Q(partner__startswith=term, booking__isnull=True)
         with suppress(ValueError):
             wanted |= Q(pk=UUID(term))
         return queryset.filter(wanted), False

@@ -13,9 +13,11 @@ from reservations.models import Event
 def conditional_response(request: Request, event: Event, body: Any) -> JSONResponse:
     """Return ``body`` with the event's ``ETag``, or 304 if ``If-None-Match`` matches it."""
     tag = f'"{event.slug}-{event.version}"'
+    # A cache must ask whether the event has changed.
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if is_known(request, tag):
-        return JSONResponse(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
-    return JSONResponse(body, headers={"ETag": tag})
+        return JSONResponse(status=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return JSONResponse(body, headers=headers)
 
 
 def is_known(request: Request, tag: str) -> bool:

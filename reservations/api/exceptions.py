@@ -29,6 +29,8 @@ from reservations.ledger.outcomes import Outcome
 log = structlog.get_logger(__name__)
 
 _RETRY_AFTER = {"Retry-After": "1"}  # seconds
+# RFC 6750, section 3: an error is named only if the request had credentials.
+_CHALLENGE = 'Bearer realm="TicketBoss"'
 # Browsers send less than 300 characters. Django takes 15 ms to parse the longest header.
 _MAX_ACCEPT_LENGTH = 1000
 
@@ -68,6 +70,15 @@ _MAPPINGS: dict[type[errors.Refusal], _Mapping] = {
     errors.BookingNotFound: _Mapping(404),
     errors.BookingAlreadyCancelled: _Mapping(409),
     errors.IdempotencyKeyReused: _Mapping(422),
+    errors.ApiKeyRequired: _Mapping(
+        401, headers={"WWW-Authenticate": _CHALLENGE}, reported_as=errors.Unauthorized
+    ),
+    errors.Unauthorized: _Mapping(
+        401, headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}
+    ),
+    errors.Forbidden: _Mapping(403),
+    errors.ForeignPartner: _Mapping(403, reported_as=errors.Forbidden),
+    errors.ScopeMissing: _Mapping(403, ("scope",), reported_as=errors.Forbidden),
     errors.Busy: _Mapping(503, headers=_RETRY_AFTER),
     errors.OutcomeUnknown: _Mapping(503, headers=_RETRY_AFTER),
 }
@@ -127,7 +138,7 @@ def _from_refusal(refusal: errors.Refusal) -> APIError:
     return APIError(
         mapping.status,
         _snake_case(reported.__name__),
-        reported.message,
+        refusal.message if isinstance(refusal, reported) else reported.message,
         {_camel_case(name): getattr(refusal, name) for name in mapping.fields},
         mapping.headers | replay_headers(refusal),
     )

@@ -6,10 +6,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from reservations.api.openapi import HEADERS, refusals
+from reservations.api.permissions import public
 from reservations.api.readiness import database_check
+from reservations.api.views import BaseAPIView
 
 SHUTTING_DOWN = "server.shutting_down"
 """A key of the WSGI environ. A server sets it after it has been told to stop."""
@@ -36,9 +37,12 @@ class Readiness(Health):
     database = serializers.CharField(help_text="Always `ok`")
 
 
-class HealthView(APIView):
+class HealthView(BaseAPIView):
     """The liveness check."""
 
+    authentication_classes = ()
+
+    @public
     @extend_schema(
         operation_id="getHealth",
         summary="Liveness check",
@@ -52,9 +56,12 @@ class HealthView(APIView):
         return Response({"status": "ok"})
 
 
-class ReadyView(APIView):
+class ReadyView(BaseAPIView):
     """The readiness check."""
 
+    authentication_classes = ()
+
+    @public
     @extend_schema(
         operation_id="getReadiness",
         summary="Readiness check",

@@ -10,6 +10,8 @@ from reservations import errors, queries
 from reservations.api import etags
 from reservations.api.exceptions import wants_page
 from reservations.api.openapi import HEADERS, refusals
+from reservations.api.openapi_access import NO_KEY
+from reservations.api.permissions import public
 from reservations.api.reservations.serializers import SummarySerializer
 from reservations.api.serialization import represent
 from reservations.api.views import BaseAPIView
@@ -19,6 +21,7 @@ from reservations.models import DEFAULT_EVENT
 class HomeView(BaseAPIView):
     """The summary of the default event, as JSON or as a page."""
 
+    @public
     @extend_schema(
         operation_id="getHome",
         summary="Get the summary of the default event",
@@ -30,7 +33,7 @@ class HomeView(BaseAPIView):
                 SummarySerializer, "The summary; browsers get a page"
             ),
             (200, "text/html"): str,
-            **refusals(errors.EventNotFound(""), errors.Busy()),
+            **refusals(*NO_KEY, errors.EventNotFound(""), errors.Busy()),
         },
     )
     def get(self, request: Request) -> HttpResponse:

@@ -28,7 +28,9 @@ class IdempotentViewSet(BaseViewSet):
     """A viewset whose POST requests can safely be repeated with the same key."""
 
     scope: ClassVar[str]
-    """The namespace of the keys."""
+    """The namespace of the keys; each partner has its own within it."""
+    anonymous_actor: ClassVar[str]
+    """The actor of changes if the API is open."""
     idempotency_key: IdempotencyKey | None = None
     """The key of the request, to pass on to its command; None without the header."""
     body: _Body = None
@@ -50,11 +52,16 @@ class IdempotentViewSet(BaseViewSet):
         header = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if header is not None:
             self.idempotency_key = IdempotencyKey(
-                scope=self.scope,
+                scope=f"{self.scope}/{self.caller.partner}" if self.caller else self.scope,
                 key=parse_key(header),
                 fingerprint=fingerprint(request.method or "", request.path, self.body),
             )
             refuse_reuse(self.idempotency_key)
+
+    @property
+    def actor(self) -> str:
+        """Return the actor of the changes that the request causes."""
+        return str(self.caller or self.anonymous_actor)
 
 
 class InvalidKey(ValidationError):

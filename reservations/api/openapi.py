@@ -73,6 +73,12 @@ class NotOnSale(Error):
     closesAt = serializers.DateTimeField(allow_null=True, help_text=CLOSES_AT)
 
 
+class ScopeMissing(Error):
+    __doc__ = "The key does not have the scope for this request."
+
+    scope = serializers.CharField(help_text="The scope that is needed")
+
+
 refusals = partial(
     openapi_responses.refusals,
     handler=exception_handler,
@@ -82,6 +88,7 @@ refusals = partial(
         errors.NotEnoughSeats: NotEnoughSeats,
         errors.SalesPaused: SalesPaused,
         errors.NotOnSale: NotOnSale,
+        errors.ScopeMissing: ScopeMissing,
         exceptions.ValidationError: Invalid,
         exceptions.ParseError: Invalid,
     },
@@ -101,6 +108,13 @@ HEADERS = [
         response=True,
         required=True,
         description="The id of the request: the one that the client sent, or a new one",
+    ),
+    OpenApiParameter(
+        "WWW-Authenticate",
+        location="header",
+        response=[401],
+        required=True,
+        description="How to authenticate (RFC 6750)",
     ),
     OpenApiParameter(
         "Retry-After",

@@ -14,10 +14,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from reservations.api import etags
+from reservations.api.authentication import uses_keys
 from reservations.api.negotiation import JSONUnlessYAMLNegotiation
+from reservations.api.permissions import public
 from reservations.api.views import BaseAPIView
-
-_MAX_AGE_SECONDS = 60
 
 
 class SchemaView(BaseAPIView):
@@ -26,12 +26,13 @@ class SchemaView(BaseAPIView):
     renderer_classes = [OpenApiJsonRenderer2, OpenApiYamlRenderer]
     content_negotiation_class = JSONUnlessYAMLNegotiation
 
+    @public
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
         """Return the document, or 304 if the client has it."""
         renderer = request.accepted_renderer
-        document = _document(type(renderer))  # type: ignore[arg-type]
-        headers = {"Cache-Control": f"max-age={_MAX_AGE_SECONDS}", "ETag": document.etag}
+        document = _document(type(renderer), uses_keys())  # type: ignore[arg-type]
+        headers = {"Cache-Control": "no-cache", "ETag": document.etag}
         if etags.is_known(request, document.etag):
             return HttpResponseNotModified(headers=headers)
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
@@ -49,15 +50,16 @@ class _Document(NamedTuple):
 
 
 @cache
-def _document(renderer: type[BaseRenderer]) -> _Document:
+def _document(renderer: type[BaseRenderer], keys: bool) -> _Document:  # noqa: FBT001, ARG001
     """Return the rendered document; cached, because rendering it takes tens of milliseconds."""
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     content = cast("bytes", renderer().render(schema, renderer_context={}))
     return _Document(content, quote_etag(sha256(content).hexdigest()))
 
 
-class DocsView(SpectacularSwaggerSplitView):
+class DocsView(BaseAPIView, SpectacularSwaggerSplitView):
     """Swagger UI, with all files served locally and no inline script."""
 
     template_name = "reservations/docs.html"
     metadata_class = None  # Otherwise DRF answers OPTIONS with the page.
+    get = public(SpectacularSwaggerSplitView.get)

@@ -1,12 +1,19 @@
 """Base classes of the API's views."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
+
+from reservations.access.caller import Caller
+from reservations.api.authentication import ApiKeyAuthentication, uses_keys
+from reservations.api.permissions import HasScope, permission_for, public
 
 
 class BaseAPIView(APIView):
@@ -17,10 +24,23 @@ class BaseAPIView(APIView):
     load grows (docs/decisions/0012).
     """
 
+    caller: Caller | None = None
+    """Who sends the request; None without a key, and always if the API is open."""
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """Return the authenticators; if the API is open, without the one for keys."""
+        if uses_keys():
+            return super().get_authenticators()
+        return [each() for each in self.authentication_classes if each is not ApiKeyAuthentication]
+
+    def get_permissions(self) -> list[Any]:
+        """Return the permission that the action declares, and those of the view."""
+        return [permission_for(self, self.request.method or ""), *super().get_permissions()]
+
     def perform_authentication(self, request: Request) -> None:
         """Authenticate the request, if the view has authenticators."""
         if request.authenticators:
-            super().perform_authentication(request)
+            self.caller = cast("Caller | None", request.user)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Handle the request, then break the reference cycles."""
@@ -31,6 +51,21 @@ class BaseAPIView(APIView):
         for method in ("head", *getattr(self, "action_map", ())):
             vars(self).pop(method, None)
         return response
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep caches from storing what only the owner of a key may read."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if request.authenticators:
+            if "HTTP_AUTHORIZATION" in request.META:
+                response["Cache-Control"] = "no-store"
+            if request.method == "GET" and isinstance(permission_for(self, "GET"), HasScope):
+                patch_vary_headers(response, ["Authorization"])
+        return response
+
+    @public
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Return the methods of the route."""
+        return super().options(request, *args, **kwargs)
 
 
 class BaseViewSet(ViewSetMixin, BaseAPIView):

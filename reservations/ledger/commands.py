@@ -7,6 +7,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from reservations import request_context
+from reservations.access.caller import Caller
 from reservations.email_addresses import canonicalise
 from reservations.idempotency.key import IdempotencyKey
 from reservations.ledger import outcomes
@@ -19,6 +21,12 @@ class CommandOf(Generic[_O]):
     """Base class of commands; ``_O`` is the type of the outcome."""
 
     idempotency_key: IdempotencyKey | None = None
+    caller: Caller | None = None
+    """The partner that sends the command over the API with a key. What belongs to others does not
+    exist for it, and the key must be valid when the event's lock is granted. None for staff, jobs
+    and commands, and if the API is open."""
+    request_id: str = field(default_factory=request_context.request_id.get)
+    """The id of the HTTP request; empty without one."""
 
     @property
     def slugs(self) -> tuple[str, ...]:
@@ -63,8 +71,9 @@ class Reserve(EventCommand[outcomes.Reserved]):
     have been confirmed. If ``if_match`` or ``expected_version`` is given, the event's version must
     be in that set, or equal that version, after its expired holds have been released.
 
-    Also refused, in this order, with ``PreconditionFailed`` (``if_match``), ``VersionConflict``
-    (``expected_version``), ``SalesPaused``, ``NotOnSale`` or ``NotEnoughSeats``.
+    Also refused, in this order, with ``ForeignPartner`` (``caller`` is another partner),
+    ``PreconditionFailed`` (``if_match``), ``VersionConflict`` (``expected_version``),
+    ``SalesPaused``, ``NotOnSale`` or ``NotEnoughSeats``.
     """
 
     partner: str
@@ -103,8 +112,9 @@ class BookingItem:
 class Book(CommandOf[outcomes.Booked]):
     """Sell all ``items`` to one customer, or none. The items must be for different events.
 
-    Refused, in this order, with ``EventNotFound``, ``SalesPaused`` or ``NotOnSale``, whichever the
-    first item gets that is not on sale, or ``InsufficientSeats``.
+    The booking belongs to ``caller``, or to nobody. Refused, in this order, with
+    ``EventNotFound``, ``SalesPaused`` or ``NotOnSale``, whichever the first item gets that is not
+    on sale, or ``InsufficientSeats``.
     """
 
     customer_email: str

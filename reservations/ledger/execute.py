@@ -79,7 +79,7 @@ def _execute(state: State, store: IdempotencyStore, command: Command) -> Outcome
     if isinstance(decision, Refusal):
         outcome: Outcome | Refusal = decision
     else:
-        state.evolve(decision)
+        state.evolve(decision, request_id=command.request_id)
         outcome = decision.outcome
     store.put(command.idempotency_key, outcome)
     return outcome

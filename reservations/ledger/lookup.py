@@ -7,6 +7,7 @@ not exist take neither a queue of the ledger nor a transaction, and together at 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from reservations.access.caller import owns
 from reservations.errors import BookingNotFound, EventNotFound, Refusal, ReservationNotFound
 from reservations.idempotency.store import is_stored
 from reservations.ledger.commands import Cancel, CancelBooking, Command, Confirm
@@ -15,6 +16,10 @@ from reservations.shared_reads import SharedReader
 
 Found = tuple[str, ...] | Refusal
 """The slugs of a command's events, or the refusal of the command."""
+
+_Owned = tuple[str, tuple[str, ...]]
+"""The partner that a reservation or booking belongs to, and the slugs of its events."""
+_MISSING: _Owned = "", ()
 
 _existing: set[str] = set()
 """Slugs of events that this process has seen, to spare their buyers the lookup. A slug never
@@ -26,7 +31,8 @@ def find_slugs(command: Command) -> Found:
     """Return the slugs of the events of ``command``, or its refusal if something does not exist.
 
     The refusal is ``EventNotFound`` (the first in the order of the command),
-    ``ReservationNotFound`` or ``BookingNotFound``. The slugs can be found without a lock: the event
+    ``ReservationNotFound`` or ``BookingNotFound``; what belongs to another partner than the caller
+    does not exist for it. The slugs can be found without a lock: the event
     of a reservation and the items of a booking never change.
 
     Raises:
@@ -59,9 +65,13 @@ def _look_up(batch: Sequence[Command]) -> list[Found]:
     def answer(command: Command) -> Found:
         match command:
             case Confirm() | Cancel():
-                return reservations.get(command.reservation_id) or ReservationNotFound()
+                partner, slugs = reservations.get(command.reservation_id, _MISSING)
+                exists = slugs and owns(command.caller, partner)
+                return slugs if exists else ReservationNotFound()
             case CancelBooking():
-                return bookings.get(command.booking_id) or BookingNotFound()
+                partner, slugs = bookings.get(command.booking_id, _MISSING)
+                exists = slugs and owns(command.caller, partner)
+                return slugs if exists else BookingNotFound()
         missing = next((slug for slug in command.slugs if slug not in events), None)
         return command.slugs if missing is None else EventNotFound(missing)
 
@@ -74,17 +84,19 @@ def _find_events(slugs: Iterable[str]) -> set[str]:
     return set(events.values_list("slug", flat=True)) if valid else set()
 
 
-def _find_reservations(pks: Sequence[UUID]) -> dict[UUID, tuple[str, ...]]:
+def _find_reservations(pks: Sequence[UUID]) -> dict[UUID, _Owned]:
     reservations = Reservation.objects.filter(pk__in=pks).order_by()
-    found = reservations.values_list("pk", "event__slug") if pks else ()
-    return {pk: (slug,) for pk, slug in found}
+    found = reservations.values_list("pk", "partner", "event__slug") if pks else ()
+    return {pk: (partner, (slug,)) for pk, partner, slug in found}
 
 
-def _find_bookings(pks: Sequence[UUID]) -> dict[UUID | None, tuple[str, ...]]:
+def _find_bookings(pks: Sequence[UUID]) -> dict[UUID | None, _Owned]:
     items = Reservation.objects.filter(booking__in=pks).order_by("pk")
-    found: dict[UUID | None, tuple[str, ...]] = {}
-    for booking, slug in items.values_list("booking_id", "event__slug") if pks else ():
-        found[booking] = (*found.get(booking, ()), slug)
+    rows = items.values_list("booking_id", "booking__partner", "event__slug") if pks else ()
+    found: dict[UUID | None, _Owned] = {}
+    for booking, partner, slug in rows:
+        _, slugs = found.get(booking, _MISSING)
+        found[booking] = partner, (*slugs, slug)
     return found
 
 

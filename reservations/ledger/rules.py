@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Literal, assert_never
 
 from reservations import errors
+from reservations.access.caller import owns
 from reservations.ledger import commands, outcomes
 from reservations.ledger.event_rules import (
     Result,
@@ -24,7 +25,12 @@ from reservations.ledger.state import BookingRow, Decision, EventRow, Reservatio
 def decide(  # noqa: C901, PLR0911 (a case for each command)
     state: State, command: commands.Command
 ) -> Result:
-    """Return the outcome of ``command`` and the rows it changes, or its refusal."""
+    """Return the outcome of ``command`` and the rows it changes, or its refusal.
+
+    A command whose key is no longer valid is refused with ``Unauthorized``.
+    """
+    if command.caller and command.caller.key_id in state.rejected_keys:
+        return errors.Unauthorized()
     match command:
         case commands.Reserve():
             return _reserve(state, command)
@@ -52,6 +58,8 @@ def _reserve(state: State, command: commands.Reserve) -> Result:
     event = state.event(command.event)
     if event is None:
         return errors.EventNotFound(command.event)
+    if not owns(command.caller, command.partner):
+        return errors.ForeignPartner()
     if refusal := _refuse_version(event, command) or refuse_sale(event, state.now):
         return refusal
     if command.seats > event.available_seats:
@@ -82,7 +90,7 @@ def _refuse_version(event: EventRow, command: commands.Reserve) -> errors.Refusa
 
 
 def _confirm(state: State, command: commands.Confirm) -> Result:
-    reservation = state.reservations.get(command.reservation_id)
+    reservation = _find_reservation(state, command)
     if reservation is None or reservation.status == "cancelled":
         return errors.ReservationNotFound()
     if reservation.booking_id:
@@ -101,7 +109,7 @@ def _confirm(state: State, command: commands.Confirm) -> Result:
 
 
 def _cancel(state: State, command: commands.Cancel) -> Result:
-    reservation = state.reservations.get(command.reservation_id)
+    reservation = _find_reservation(state, command)
     if reservation is None or reservation.status not in {"held", "confirmed"}:
         return errors.ReservationNotFound()
     if reservation.booking_id:
@@ -109,6 +117,15 @@ def _cancel(state: State, command: commands.Cancel) -> Result:
     outcome = outcomes.Cancelled(reservation.id, reservation.seats)
     cancelled = replace(reservation, status="cancelled", expires_at=None)
     return Decision(outcome, command.actor, (cancelled,))
+
+
+def _find_reservation(
+    state: State, command: commands.Confirm | commands.Cancel
+) -> ReservationRow | None:
+    reservation = state.reservations.get(command.reservation_id)
+    if reservation is None or not owns(command.caller, reservation.partner):
+        return None
+    return reservation
 
 
 def _book(state: State, command: commands.Book) -> Result:
@@ -144,6 +161,7 @@ def _book(state: State, command: commands.Book) -> Result:
         command.canonical_email,
         "confirmed",
         state.now,
+        command.caller.partner if command.caller else "",
         tuple(item.id for item in items),
     )
     return _booking_decision(outcomes.Booked, state, booking, items, command.actor)
@@ -151,7 +169,7 @@ def _book(state: State, command: commands.Book) -> Result:
 
 def _cancel_booking(state: State, command: commands.CancelBooking) -> Result:
     booking = state.bookings.get(command.booking_id)
-    if booking is None:
+    if booking is None or not owns(command.caller, booking.partner):
         return errors.BookingNotFound()
     if booking.status == "cancelled":
         return errors.BookingAlreadyCancelled()

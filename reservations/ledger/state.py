@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import sub
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -60,6 +60,7 @@ class BookingRow:
     canonical_email: str
     status: Literal["confirmed", "cancelled"]
     created_at: datetime
+    partner: str = ""
     items: tuple[UUID, ...] = ()
 
 
@@ -74,6 +75,7 @@ class ChangeRow:
     available_seats: int
     reservation_id: UUID | None
     actor: str
+    request_id: str
     at: datetime
     id: UUID = field(default_factory=uuid7, compare=False)
 
@@ -99,32 +101,46 @@ class Decision:
     """One for each version that the event gets."""
 
 
-class State:
-    """The rows that decisions are based on, including the effects of earlier decisions."""
+class _Cause(NamedTuple):
+    """What a change says about who or what caused it."""
 
-    def __init__(self, events: Iterable[EventRow], now: datetime) -> None:
+    actor: str
+    request_id: str
+
+
+class State:
+    """What decisions are based on: the rows, including the effects of earlier decisions."""
+
+    def __init__(
+        self,
+        events: Iterable[EventRow],
+        now: datetime,
+        rejected_keys: frozenset[str] = frozenset(),
+    ) -> None:
         self.events = {event.id: event for event in events}
         self.reservations: dict[UUID, ReservationRow] = {}
         self.bookings: dict[UUID, BookingRow] = {}
         self.changes: dict[UUID, ChangeRow] = {}
         self.now = now
+        self.rejected_keys = rejected_keys
         self._ids = {event.slug: event.id for event in self.events.values()}
 
     def event(self, slug: str) -> EventRow | None:
         """Return the event with this slug, or None."""
         return self.events.get(self._ids.get(slug, -1))
 
-    def evolve(self, decision: Decision) -> None:
+    def evolve(self, decision: Decision, *, request_id: str = "") -> None:
         """Apply ``decision``: store its rows, update the events' counters and add the changes."""
+        cause = _Cause(decision.actor, request_id)
         for reservation in decision.reservations:
-            self._evolve_reservation(reservation, decision.actor)
+            self._evolve_reservation(reservation, cause)
         if booking := decision.booking:
             self.bookings[booking.id] = booking
         for edit in decision.edits:
             event = self.events[edit.event_id]
-            self._evolve_event(event, edit.kind, decision.actor, **edit.columns)
+            self._evolve_event(event, edit.kind, cause, **edit.columns)
 
-    def _evolve_reservation(self, after: ReservationRow, actor: str) -> None:
+    def _evolve_reservation(self, after: ReservationRow, cause: _Cause) -> None:
         """Replace a reservation and adjust the counters of its event by the difference."""
         before = self.reservations.get(after.id)
         if after == before:
@@ -135,7 +151,7 @@ class State:
         self._evolve_event(
             event,
             "hold_confirmed" if before and after.status == "confirmed" else after.status,
-            actor,
+            cause,
             after.id,
             available_seats=event.available_seats - seats,
             held_seats=event.held_seats + held,
@@ -146,7 +162,7 @@ class State:
         self,
         event: EventRow,
         kind: str,
-        actor: str,
+        cause: _Cause,
         reservation_id: UUID | None = None,
         **columns: Any,
     ) -> None:
@@ -159,7 +175,8 @@ class State:
             seats=after.available_seats - event.available_seats,
             available_seats=after.available_seats,
             reservation_id=reservation_id,
-            actor=actor,
+            actor=cause.actor,
+            request_id=cause.request_id,
             at=self.now,
         )
         self.events[event.id] = after

@@ -39,12 +39,14 @@ class UnitOfWork:
             query = Reservation.objects.filter(Q(pk__in=pks) | Q(booking__in=bookings))
             # No lock needed: the event of a reservation and the items of a booking never change.
             found = list(query.order_by("pk").values_list("event_id", "booking_id"))
-        locked, now = lock_events(
+        locked = lock_events(
             slugs=dict.fromkeys(slug for command in batch for slug in command.slugs),
             pks={event for event, _ in found},
+            keys={command.caller.key_id for command in batch if command.caller},
         )
-        stored = State(locked, now)
-        state = State(release_expired_holds(locked, now), now)
+        stored = State(locked.events, locked.now)
+        released = release_expired_holds(locked.events, locked.now)
+        state = State(released, locked.now, locked.rejected_keys)
         if found:
             # Exclude rows created since the first query if their events are not locked.
             rows = query.filter(event__in=state.events).order_by("pk").values_list(*_RESERVATION)

@@ -53,7 +53,7 @@ def forget_pauses(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     """Adds columns and constraints without reading the changes.
 
-    ``0013_validate_change_kinds`` checks existing changes. The columns have defaults in the
+    ``0014_validate_change_kinds`` checks existing changes. The columns have defaults in the
     database, so an older version continues to sell.
     """
 

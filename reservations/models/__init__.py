@@ -1,25 +1,31 @@
-"""The models: events, reservations, bookings, e-mails, changes, idempotency records, jobs."""
+"""The models: events, reservations, bookings, e-mails, changes, partners, keys, jobs."""
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change
 from reservations.models.event import DEFAULT_EVENT, SORT_DATE, Event, is_slug
 from reservations.models.idempotency import IdempotencyRecord
 from reservations.models.mail import BookingMail
+from reservations.models.partner import MAX_PARTNER_ID_LENGTH, ApiKey, KeyState, Partner, Scope
 from reservations.models.periodic import PeriodicJob
 from reservations.models.reservation import Reservation
 from reservations.models.sales import SalesState, with_sales_state
 
 __all__ = [
     "DEFAULT_EVENT",
+    "MAX_PARTNER_ID_LENGTH",
     "SORT_DATE",
+    "ApiKey",
     "Booking",
     "BookingMail",
     "Change",
     "Event",
     "IdempotencyRecord",
+    "KeyState",
+    "Partner",
     "PeriodicJob",
     "Reservation",
     "SalesState",
+    "Scope",
     "is_slug",
     "with_sales_state",
 ]

@@ -43,6 +43,14 @@ class Booking(models.Model):
         editable=False,
         help_text="The form of the address that is searched for and compared",
     )
+    partner = models.CharField(
+        max_length=100,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        help_text="Id of the partner whose key made the booking; empty without keys",
+    )
     status = models.CharField(max_length=20, choices=Status)
     created_at = models.DateTimeField(editable=False)
 
@@ -54,6 +62,17 @@ class Booking(models.Model):
             models.Index(fields=["status", "-created_at", "-id"], name="booking_status"),
             models.Index(
                 fields=["canonical_email", "-created_at", "-id"], name="booking_canonical_email"
+            ),
+            # Bookings without a partner, and so a server without keys, do not pay for these.
+            models.Index(
+                fields=["partner", "-created_at", "-id"],
+                condition=~Q(partner=""),
+                name="booking_partner",
+            ),
+            models.Index(
+                fields=["partner", "status", "-created_at", "-id"],
+                condition=~Q(partner=""),
+                name="booking_partner_status",
             ),
             models.Index(
                 fields=["id"], condition=WITHOUT_CANONICAL_EMAIL, name="booking_email_not_canonical"

@@ -59,6 +59,13 @@ class Change(models.Model):
         db_constraint=False,
     )
     actor = models.CharField(max_length=150, help_text="Who or what caused the change")
+    request_id = models.CharField(
+        max_length=128,
+        default="",
+        db_default="",
+        blank=True,
+        help_text="Id of the HTTP request that caused the change; empty without one",
+    )
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

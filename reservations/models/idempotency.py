@@ -15,7 +15,7 @@ class IdempotencyRecord(models.Model):
 
     # Created in Python, so that the row can be looked up if the response to COMMIT is lost.
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    scope = models.CharField(max_length=100, help_text="Keys are unique within a scope")
+    scope = models.CharField(max_length=150, help_text="Keys are unique within a scope")
     key = models.CharField(max_length=255, help_text="Chosen by the client")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of the request, in hex")
     outcome = models.JSONField(null=True, help_text="The stored outcome or refusal")

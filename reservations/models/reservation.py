@@ -39,7 +39,9 @@ class Reservation(models.Model):
         Booking, on_delete=models.PROTECT, related_name="items", null=True, db_index=False
     )
     partner = models.CharField(
-        max_length=100, blank=True, help_text="Id chosen by the partner; empty in a booking"
+        max_length=100,
+        blank=True,
+        help_text="Id of the partner; empty in a booking, which has its own",
     )
     seats = models.IntegerField()
     status = models.CharField(max_length=20, choices=Status)
@@ -56,7 +58,10 @@ class Reservation(models.Model):
         indexes = (
             models.Index(fields=["event", "-id"], name="reservation_event"),
             models.Index(
-                fields=["partner"], opclasses=["varchar_pattern_ops"], name="reservation_partner"
+                fields=["partner", "-id"],
+                opclasses=["varchar_pattern_ops", "uuid_ops"],
+                condition=Q(booking__isnull=True),
+                name="reservation_partner_newest",
             ),
             models.Index(
                 fields=["-id"], condition=Q(status="cancelled"), name="reservation_cancelled"

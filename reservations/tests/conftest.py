@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql.base import DatabaseWrapper
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from reservations.access.verification import forget_keys
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.assertions import assert_no_drift
 from reservations.tests.factories import EventFactory
@@ -28,6 +30,15 @@ def event(db: None) -> Event:
 def client() -> APIClient:
     """A client of the API."""
     return APIClient()
+
+
+@pytest.fixture
+def keys(settings: Settings) -> Iterator[None]:
+    """Let only partners with a key call the API (``API_ACCESS=keys``)."""
+    settings.API_ACCESS = "keys"
+    forget_keys()
+    yield
+    forget_keys()
 
 
 @pytest.fixture(params=["/reservations", "/api/reservations", "/api/demo/reservations"])

@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from logging import ERROR, WARNING, LogRecord
 from traceback import format_exception
@@ -16,14 +15,12 @@ import structlog
 from django.utils.log import CallbackFilter
 from structlog.typing import EventDict, Processor
 
+from reservations.request_context import request_id
 from ticketboss.conf.redaction import needs_redaction, redact, redact_entry
-
-request_id: ContextVar[str] = ContextVar("request_id")
-"""The id of the current request, set by ticketboss.middleware.request_log."""
 
 
 def _add_request_id(_logger: object, _method: str, entry: EventDict) -> EventDict:
-    if current := request_id.get(""):
+    if current := request_id.get():
         entry["request_id"] = current
     return entry
 
@@ -145,7 +142,7 @@ def _bypass_standard_library(level: str) -> None:
 
 def _render_json(logger: "_StderrLogger", method: str, entry: EventDict) -> bytes:
     """Do what ``_SHARED`` and the JSON renderer do, in one step; every request has a line."""
-    if current := request_id.get(""):
+    if current := request_id.get():
         entry["request_id"] = current
     entry["level"] = method
     entry["logger"] = logger.name

@@ -11,7 +11,7 @@ from django.utils.encoding import escape_uri_path
 from prometheus_client import Histogram
 from uuid_utils import uuid4
 
-from ticketboss.conf.logging import request_id
+from reservations.request_context import request_id
 from ticketboss.metrics.requests import REQUEST_SECONDS
 
 log = structlog.get_logger(__name__)

@@ -18,15 +18,16 @@ from reservations.api.openapi import (
     not_on_sale,
     refusals,
 )
+from reservations.api.openapi_access import NO_KEY, needs
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
 from reservations.api.reservations.exceptions import InvalidReservationId
 from reservations.api.reservations.serializers import (
     ReservationRequest,
-    ReservationSerializer,
     ReservedSerializer,
     SummarySerializer,
 )
-from reservations.models import DEFAULT_EVENT
+from reservations.api.serializers import ReservationSerializer
+from reservations.models import DEFAULT_EVENT, Scope
 
 _TAGS = ["Reservations"]
 _MOUNTS = ["/", "/api", "/api/demo"]
@@ -50,7 +51,7 @@ SUMMARY = extend_schema(
     responses={
         200: success(SummarySerializer, "The summary of the event", _EXAMPLES["getSummary"]),
         **NOT_MODIFIED,
-        **refusals(_UNKNOWN_EVENT, errors.Busy()),
+        **refusals(*NO_KEY, _UNKNOWN_EVENT, errors.Busy()),
     },
 )
 
@@ -88,6 +89,9 @@ RESERVE = extend_schema(
             *validation_errors(ReservationRequest),
             *MALFORMED,
             *INVALID_KEY,
+            *NO_KEY,
+            *needs(Scope.SELL),
+            errors.ForeignPartner(),
             _UNKNOWN_EVENT,
             *not_on_sale(DEFAULT_EVENT),
             errors.NotEnoughSeats(requested=3, available_seats=2),
@@ -111,7 +115,13 @@ RETRIEVE = extend_schema(
             "The reservation, whatever its status",
             _EXAMPLES["getReservation"],
         ),
-        **refusals(InvalidReservationId(), errors.ReservationNotFound(), errors.Busy()),
+        **refusals(
+            InvalidReservationId(),
+            *NO_KEY,
+            *needs(Scope.READ),
+            errors.ReservationNotFound(),
+            errors.Busy(),
+        ),
     },
 )
 
@@ -132,6 +142,8 @@ CONFIRM = extend_schema(
             InvalidReservationId(),
             *MALFORMED,
             *INVALID_KEY,
+            *NO_KEY,
+            *needs(Scope.SELL),
             errors.ReservationNotFound(),
             errors.HoldExpired(),
             *POST_REFUSALS,
@@ -150,6 +162,8 @@ CANCEL = extend_schema(
         204: OpenApiResponse(description="Cancelled; no body"),
         **refusals(
             InvalidReservationId(),
+            *NO_KEY,
+            *needs(Scope.SELL),
             errors.ReservationNotFound(),
             errors.Busy(),
             errors.OutcomeUnknown(),

@@ -7,9 +7,9 @@ from rest_framework import serializers
 
 from reservations.api.fields import StrictCharField, StrictIntegerField
 from reservations.api.parsers import JSONObjectParser
-from reservations.api.reservations.fields import MAX_PARTNER_LENGTH, PartnerIdField
-from reservations.ledger.outcomes import Confirmed, Reserved
-from reservations.models import DEFAULT_EVENT, Event, Reservation
+from reservations.api.partner_id import PartnerIdField
+from reservations.ledger.outcomes import Reserved
+from reservations.models import DEFAULT_EVENT, MAX_PARTNER_ID_LENGTH, Event
 
 MAX_SEATS = 10
 MIN_HOLD_SECONDS, MAX_HOLD_SECONDS = 5, 3600
@@ -22,8 +22,8 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
 
     partnerId = PartnerIdField(
         source="partner",
-        help_text=f"1 to {MAX_PARTNER_LENGTH} characters after trimming and normalisation to NFC, "
-        "no control or format characters",
+        help_text=f"1 to {MAX_PARTNER_ID_LENGTH} characters after trimming and normalisation to "
+        "NFC, no control or format characters",
     )
     seats = StrictIntegerField(
         subject="Seats",
@@ -49,6 +49,12 @@ class ReservationRequest(serializers.Serializer[dict[str, Any]]):
     )
 
 
+class OwnReservationRequest(ReservationRequest):
+    """The body of POST /reservations with a key, whose partner is the default."""
+
+    partnerId = PartnerIdField(source="partner", required=False)
+
+
 class ReservedSerializer(serializers.Serializer[Reserved]):
     __doc__ = "The response to POST /reservations."
 
@@ -68,23 +74,6 @@ class ReservedSerializer(serializers.Serializer[Reserved]):
             "seats": reserved.seats,
             "status": reserved.status,
         }
-
-
-class ReservationSerializer(serializers.Serializer[Reservation | Confirmed]):
-    __doc__ = "A reservation."
-
-    reservationId = serializers.UUIDField(source="id")
-    eventId = serializers.CharField(source="event_slug")
-    partnerId = serializers.CharField(source="partner")
-    seats = serializers.IntegerField()
-    status = serializers.ChoiceField(Reservation.Status.choices)
-    createdAt = serializers.DateTimeField(source="created_at")
-    expiresAt = serializers.DateTimeField(
-        source="expires_at",
-        read_only=True,
-        allow_null=True,
-        help_text="When the hold expires or has expired; null unless `held` or `expired`",
-    )
 
 
 @extend_schema_serializer(many=False)

@@ -25,19 +25,23 @@ from reservations.api.openapi import (
     location,
     not_on_sale,
 )
+from reservations.api.openapi_access import NO_KEY, needs
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
+from reservations.api.serializers import ReservationSerializer
 from reservations.api.v1.exceptions import exception_handler
-from reservations.api.v1.pagination import Pagination
+from reservations.api.v1.pagination import Pagination, WalkPagination
 from reservations.api.v1.serializers import (
     BookingRequest,
     BookingSerializer,
     BookingsQuery,
-    ChangeSerializer,
     ChangesQuery,
     EventSerializer,
     EventsQuery,
+    MeSerializer,
+    OwnChangeSerializer,
+    ReservationsQuery,
 )
-from reservations.models import DEFAULT_EVENT
+from reservations.models import DEFAULT_EVENT, Scope
 
 _NOT_ON_SALE = "The first event in the order of the items that is paused or not on sale"
 
@@ -80,6 +84,12 @@ class V1NotOnSale(V1Error):
     closesAt = serializers.DateTimeField(allow_null=True, help_text=openapi.CLOSES_AT)
 
 
+class V1ScopeMissing(V1Error):
+    __doc__ = "The key does not have the scope for this request."
+
+    scope = serializers.CharField(help_text="The scope that is needed")
+
+
 class VersionAhead(V1Error):
     __doc__ = "The event has not reached the version in `after`."
 
@@ -115,6 +125,7 @@ refusals = partial(
         errors.SalesPaused: V1SalesPaused,
         errors.NotOnSale: V1NotOnSale,
         errors.VersionAhead: VersionAhead,
+        errors.ScopeMissing: V1ScopeMissing,
         exceptions.ValidationError: V1Invalid,
         exceptions.ParseError: V1Invalid,
     },
@@ -122,7 +133,8 @@ refusals = partial(
 )
 
 
-_EVENTS, _BOOKINGS = ["Events"], ["Bookings"]
+_EVENTS, _BOOKINGS, _RESERVATIONS = ["Events"], ["Bookings"], ["Reservations"]
+_PARTNER = ["Partner"]
 _EVENT_ID = OpenApiParameter(
     "event_id", str, "path", description="As returned by GET /api/v1/events"
 )
@@ -143,10 +155,14 @@ _EVENT_ANSWER = _answer("EventAnswer", data=EventSerializer())
 _EVENT_PAGE = _answer("EventPage", data=EventSerializer(many=True), pagination=Pagination())
 _CHANGE_PAGE = _answer(
     "ChangePage",
-    data=ChangeSerializer(many=True),
+    data=OwnChangeSerializer(many=True),
     next=serializers.IntegerField(help_text="The value of `after` for the next request"),
 )
 _BOOKING_ANSWER = _answer("BookingAnswer", data=BookingSerializer())
+_RESERVATION_PAGE = _answer(
+    "ReservationPage", data=ReservationSerializer(many=True), pagination=WalkPagination()
+)
+_ME_ANSWER = _answer("MeAnswer", data=MeSerializer())
 _BOOKING_PAGE = _answer("BookingPage", data=BookingSerializer(many=True), pagination=Pagination())
 
 
@@ -161,7 +177,7 @@ LIST_EVENTS = extend_schema(
     parameters=[EventsQuery, *HEADERS],
     responses={
         200: success(_EVENT_PAGE, "A page of events", _EXAMPLES["listEvents"]),
-        **refusals(*validation_errors(EventsQuery), errors.Busy()),
+        **refusals(*validation_errors(EventsQuery), *NO_KEY, errors.Busy()),
     },
 )
 
@@ -175,7 +191,7 @@ RETRIEVE_EVENT = extend_schema(
     responses={
         200: success(_EVENT_ANSWER, "The event", _EXAMPLES["getEvent"]),
         **NOT_MODIFIED,
-        **refusals(_UNKNOWN_EVENT, errors.Busy()),
+        **refusals(*NO_KEY, _UNKNOWN_EVENT, errors.Busy()),
     },
 )
 
@@ -184,17 +200,52 @@ LIST_CHANGES = extend_schema(
     summary="List the changes of an event",
     description="Returns changes in order and without gaps, even while new ones are being written. "
     "To read later changes, send another request with `after` set to `next`. Clients must accept "
-    "new values of `kind`. 409 means that the event has been restored from a backup.",
+    "new values of `kind`. If the server uses keys, `reservationId` is null unless the reservation "
+    "belongs to the partner of your key. 409 means that the event has been restored from a backup.",
     tags=_EVENTS,
     parameters=[_EVENT_ID, ChangesQuery, *HEADERS],
     responses={
         200: success(_CHANGE_PAGE, "Changes in order", _EXAMPLES["listChanges"]),
         **refusals(
             *validation_errors(ChangesQuery),
+            *NO_KEY,
             _UNKNOWN_EVENT,
             errors.VersionAhead(version=31),
             errors.Busy(),
         ),
+    },
+)
+
+LIST_RESERVATIONS = extend_schema(
+    operation_id="listReservations",
+    summary="List your reservations, newest first",
+    description="Returns the reservations of the key's partner that match all of the given "
+    "filters; items of bookings are left out. Without keys, `partnerId` is required. To read all "
+    "of them, continue with `nextCursor`, and the same filters, until it is null. New reservations "
+    "do not shift the entries of such a walk.",
+    tags=_RESERVATIONS,
+    parameters=[ReservationsQuery, *HEADERS],
+    responses={
+        200: success(_RESERVATION_PAGE, "Reservations", _EXAMPLES["listReservations"]),
+        **refusals(
+            *validation_errors(ReservationsQuery),
+            *NO_KEY,
+            *needs(Scope.READ),
+            errors.ForeignPartner(),
+            errors.Busy(),
+        ),
+    },
+)
+
+ME = extend_schema(
+    operation_id="getMe",
+    summary="Get the partner and the scopes of your key",
+    description="Returns 404 if the server does not use keys.",
+    tags=_PARTNER,
+    parameters=HEADERS,
+    responses={
+        200: success(_ME_ANSWER, "Your partner and key", _EXAMPLES["getMe"]),
+        **refusals(*NO_KEY, *needs(Scope.READ), exceptions.NotFound("Not found"), errors.Busy()),
     },
 )
 
@@ -210,6 +261,8 @@ LIST_BOOKINGS = extend_schema(
         200: success(_BOOKING_PAGE, "A page of bookings", _EXAMPLES["listBookings"]),
         **refusals(
             *validation_errors(BookingsQuery),
+            *NO_KEY,
+            *needs(Scope.READ),
             errors.Busy(),
         ),
     },
@@ -234,6 +287,8 @@ BOOK = extend_schema(
             *validation_errors(BookingRequest),
             *MALFORMED,
             *INVALID_KEY,
+            *NO_KEY,
+            *needs(Scope.SELL),
             _UNKNOWN_EVENT,
             *not_on_sale(DEFAULT_EVENT),
             errors.InsufficientSeats((errors.Shortage(DEFAULT_EVENT, 3, 2),)),
@@ -250,7 +305,7 @@ RETRIEVE_BOOKING = extend_schema(
     parameters=[_BOOKING_ID, *HEADERS],
     responses={
         200: success(_BOOKING_ANSWER, "The booking", _EXAMPLES["getBooking"]),
-        **refusals(errors.BookingNotFound(), errors.Busy()),
+        **refusals(*NO_KEY, *needs(Scope.READ), errors.BookingNotFound(), errors.Busy()),
     },
 )
 
@@ -267,6 +322,8 @@ CANCEL_BOOKING = extend_schema(
         **refusals(
             *MALFORMED,
             *INVALID_KEY,
+            *NO_KEY,
+            *needs(Scope.SELL),
             errors.BookingNotFound(),
             errors.BookingAlreadyCancelled(),
             *POST_REFUSALS,

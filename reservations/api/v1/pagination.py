@@ -75,8 +75,19 @@ class CursorField(serializers.Field[Cursor | None, str, str, str]):
         return cursor
 
 
-class PageQuery(serializers.Serializer[Any]):
+class WalkQuery(serializers.Serializer[Any]):
     """Which rows of a list to return. Subclasses add ``cursor``, a ``CursorField``, and filters."""
+
+    limit = QueryIntegerField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the filters, and the ``Paging`` under the key ``paging``."""
+        values = super().to_internal_value(data)
+        return {"paging": Paging(values.pop("limit"), None, values.pop("cursor", None)), **values}
+
+
+class PageQuery(serializers.Serializer[Any]):
+    """The same for a list that can also be read by page."""
 
     page = PageField(
         default=1, help_text=f"Multiplied by `limit` at most {MAX_ROWS}; not with `cursor`"
@@ -97,6 +108,15 @@ class PageQuery(serializers.Serializer[Any]):
 
     def _invalid(self, field: str, error: str) -> serializers.ValidationError:
         return serializers.ValidationError({field: [self.fields[field].error_messages[error]]})
+
+
+class WalkPagination(serializers.Serializer[Any]):
+    __doc__ = "The position in a list that is read by cursor."
+
+    limit = serializers.IntegerField()
+    nextCursor = serializers.CharField(
+        allow_null=True, help_text="The `cursor` of the entries that follow; null at the end"
+    )
 
 
 class Pagination(serializers.Serializer[Any]):

@@ -13,6 +13,7 @@ from reservations.api.fields import (
     StrictIntegerField,
 )
 from reservations.api.parsers import JSONObjectParser
+from reservations.api.partner_id import PartnerIdField
 from reservations.api.v1.fields import EmailField, ItemsField, StatusField
 from reservations.api.v1.pagination import (
     DEFAULT_LIMIT,
@@ -20,10 +21,11 @@ from reservations.api.v1.pagination import (
     CursorField,
     Order,
     PageQuery,
+    WalkQuery,
 )
 from reservations.ledger.commands import BookingItem
 from reservations.ledger.outcomes import BookedItem, BookingOutcome
-from reservations.models import Booking, Change, Event, Reservation
+from reservations.models import ApiKey, Booking, Change, Event, Reservation
 
 MAX_QUANTITY = 3
 _MAX_VERSION = 2**63 - 1  # The maximum of PostgreSQL's bigint.
@@ -65,6 +67,7 @@ class BookingRequest(serializers.Serializer[dict[str, Any]]):
 
 EVENTS = Order(queries.EVENTS_BY_DATE, queries.EVENTS_BY_SLUG)
 BOOKINGS = Order(queries.BOOKINGS_BY_TIME, queries.BOOKINGS_BY_TIME)
+RESERVATIONS = Order(queries.RESERVATIONS_BY_ID, queries.RESERVATIONS_BY_ID)
 
 
 class EventsQuery(PageQuery):
@@ -85,6 +88,30 @@ class BookingsQuery(PageQuery):
     eventId = QueryCharField(
         source="event", required=False, help_text="Only bookings with an item for this event"
     )
+
+
+class ReservationsQuery(WalkQuery):
+    """The query string of GET /api/v1/reservations."""
+
+    cursor = CursorField(RESERVATIONS)
+    eventId = QueryCharField(
+        source="event", required=False, help_text="Only reservations for this event"
+    )
+    status = serializers.ChoiceField(
+        Reservation.Status.values,
+        required=False,
+        error_messages={"invalid_choice": f"must be one of {', '.join(Reservation.Status.values)}"},
+        help_text="Only reservations with this status",
+    )
+    partnerId = PartnerIdField(
+        source="partner", help_text="Whose reservations; with a key, they are its partner's"
+    )
+
+
+class OwnReservationsQuery(ReservationsQuery):
+    """The query string of GET /api/v1/reservations with a key, whose partner is the default."""
+
+    partnerId = PartnerIdField(source="partner", required=False)
 
 
 class ChangesQuery(serializers.Serializer[Any]):
@@ -134,7 +161,6 @@ class EventSerializer(serializers.ModelSerializer[Event]):
         )
 
 
-@extend_schema_serializer(component_name="Change")
 class ChangeSerializer(serializers.ModelSerializer[Change]):
     __doc__ = "One change of an event."
 
@@ -149,6 +175,35 @@ class ChangeSerializer(serializers.ModelSerializer[Change]):
     class Meta:
         model = Change
         fields = ("version", "kind", "seats", "availableSeats", "reservationId", "at")
+
+
+@extend_schema_serializer(component_name="Change")
+class OwnChangeSerializer(ChangeSerializer):
+    __doc__ = "One change of an event, with the partner's own keys."
+
+    actor = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="Which of your keys caused the change, if any; only with a key",
+    )
+
+    class Meta(ChangeSerializer.Meta):
+        fields = (*ChangeSerializer.Meta.fields, "actor")  # type: ignore[assignment]
+
+
+@extend_schema_serializer(component_name="Me")
+class MeSerializer(serializers.ModelSerializer[ApiKey]):
+    __doc__ = "The partner and the key that a request has."
+
+    partnerId = serializers.CharField(source="partner.slug")
+    name = serializers.CharField(source="partner.name")
+    keyId = serializers.CharField(source="id")
+    scopes = serializers.ListField(child=serializers.CharField())
+    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
+
+    class Meta:
+        model = ApiKey
+        fields = ("partnerId", "name", "keyId", "scopes", "expiresAt")
 
 
 @extend_schema_serializer(component_name="BookingItem")

@@ -2,7 +2,13 @@
 
 from django.urls import re_path
 
-from reservations.api.v1.views import BookingsViewSet, BookingViewSet, EventViewSet
+from reservations.api.v1.views import (
+    BookingsViewSet,
+    BookingViewSet,
+    EventViewSet,
+    MeViewSet,
+    OwnReservationsViewSet,
+)
 
 urlpatterns = [
     re_path(r"^events/?\Z", EventViewSet.as_view({"get": "list"}), name="events"),
@@ -15,6 +21,12 @@ urlpatterns = [
         r"^events/(?P<event_id>[^/]+)/changes/?\Z",
         EventViewSet.as_view({"get": "changes"}),
         name="changes",
+    ),
+    re_path(r"^me/?\Z", MeViewSet.as_view({"get": "retrieve"}), name="me"),
+    re_path(
+        r"^reservations/?\Z",
+        OwnReservationsViewSet.as_view({"get": "list"}),
+        name="own-reservations",
     ),
     re_path(
         r"^bookings/?\Z",

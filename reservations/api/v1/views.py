@@ -5,23 +5,30 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.http import Http404
+from django.utils.cache import patch_vary_headers
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 
 from reservations import queries
+from reservations.access.caller import owns
 from reservations.api import etags
+from reservations.api.authentication import uses_keys
 from reservations.api.exceptions import replay_headers
 from reservations.api.fields import parse_uuid
 from reservations.api.idempotency import IdempotentViewSet
+from reservations.api.permissions import public, requires
 from reservations.api.responses import JSONResponse
 from reservations.api.serialization import represent, represent_all, validate
+from reservations.api.serializers import ReservationSerializer
 from reservations.api.v1 import openapi
 from reservations.api.v1.exceptions import exception_handler
 from reservations.api.v1.pagination import paginate
 from reservations.api.v1.serializers import (
     BOOKINGS,
     EVENTS,
+    RESERVATIONS,
     BookingRequest,
     BookingSerializer,
     BookingsQuery,
@@ -29,13 +36,16 @@ from reservations.api.v1.serializers import (
     ChangesQuery,
     EventSerializer,
     EventsQuery,
+    MeSerializer,
+    OwnChangeSerializer,
+    OwnReservationsQuery,
+    ReservationsQuery,
 )
 from reservations.concurrency_limit import ConcurrencyLimit
-from reservations.errors import BookingNotFound
+from reservations.errors import BookingNotFound, ForeignPartner
 from reservations.ledger import submit
 from reservations.ledger.commands import Book, CancelBooking
-
-ACTOR = "api/v1"
+from reservations.models import Scope
 
 lists = ConcurrencyLimit(2, max_waiting=settings.MAX_CONCURRENT_REQUESTS // 2)
 """Limits the lists that are read at a time: 100 bookings take 9 ms of CPU time. Not all
@@ -46,6 +56,7 @@ class V1ViewSet(IdempotentViewSet):
     """A viewset with the error format of the bookings API."""
 
     scope = "bookings"
+    anonymous_actor = "api/v1"
 
     def get_exception_handler(self) -> Callable[..., JSONResponse]:
         """Return the exception handler of the bookings API."""
@@ -55,6 +66,7 @@ class V1ViewSet(IdempotentViewSet):
 class EventViewSet(V1ViewSet):
     """Returns events and their changes."""
 
+    @public
     @openapi.LIST_EVENTS
     def list(self, request: Request) -> JSONResponse:
         """Return a page of events: by date, or by id in a walk."""
@@ -64,6 +76,7 @@ class EventViewSet(V1ViewSet):
             data = represent_all(EventSerializer, events)
         return JSONResponse({"data": data, "pagination": pagination})
 
+    @public
     @openapi.RETRIEVE_EVENT
     def retrieve(self, request: Request, event_id: str) -> JSONResponse:
         """Return one event."""
@@ -72,6 +85,7 @@ class EventViewSet(V1ViewSet):
             request, event, {"data": represent(EventSerializer, event)}
         )
 
+    @public
     @openapi.LIST_CHANGES
     def changes(self, request: Request, event_id: str) -> JSONResponse:
         """Return the changes of the event after a version."""
@@ -79,24 +93,67 @@ class EventViewSet(V1ViewSet):
         event = queries.get_event(event_id)
         with lists:
             changes = queries.get_changes(event, **query)
-            data = represent_all(ChangeSerializer, changes)
+            if uses_keys():
+                queries.hide_foreign(changes, self.caller)
+            data = represent_all(OwnChangeSerializer if self.caller else ChangeSerializer, changes)
         last = changes[-1].version if changes else query["after"]
-        return JSONResponse({"data": data, "next": last})
+        response = JSONResponse({"data": data, "next": last})
+        if uses_keys():
+            patch_vary_headers(response, ["Authorization"])
+        return response
+
+
+class OwnReservationsViewSet(V1ViewSet):
+    """Lists the reservations of one partner."""
+
+    @requires(Scope.READ)
+    @openapi.LIST_RESERVATIONS
+    def list(self, request: Request) -> JSONResponse:
+        """Return some of a partner's reservations, newest first."""
+        if self.caller:
+            own = {"partner": self.caller.partner}
+            query = own | _validate_query(OwnReservationsQuery, request)
+        else:
+            query = _validate_query(ReservationsQuery, request)
+        if not owns(self.caller, query["partner"]):
+            raise ForeignPartner
+        paging = query.pop("paging")
+        with lists:
+            found, pagination = paginate(queries.get_reservations(**query), RESERVATIONS, paging)
+            data = represent_all(ReservationSerializer, found)
+        return JSONResponse({"data": data, "pagination": pagination})
+
+
+class MeViewSet(V1ViewSet):
+    """Returns what the server knows about the key of the request."""
+
+    @requires(Scope.READ)
+    @openapi.ME
+    def retrieve(self, request: Request) -> JSONResponse:
+        """Return the partner and the key; 404 if the API is open."""
+        if self.caller is None:
+            raise Http404
+        key = queries.get_key(self.caller.key_id)
+        return JSONResponse({"data": represent(MeSerializer, key)})
 
 
 class BookingsViewSet(V1ViewSet):
     """Lists and creates bookings."""
 
+    @requires(Scope.READ)
     @openapi.LIST_BOOKINGS
     def list(self, request: Request) -> JSONResponse:
         """Return a page of bookings, newest first."""
         query = _validate_query(BookingsQuery, request)
         paging = query.pop("paging")
         with lists:
-            found, pagination = paginate(queries.get_bookings(**query), BOOKINGS, paging)
+            found, pagination = paginate(
+                queries.get_bookings(caller=self.caller, **query), BOOKINGS, paging
+            )
             data = represent_all(BookingSerializer, found)
         return JSONResponse({"data": data, "pagination": pagination})
 
+    @requires(Scope.SELL)
     @openapi.BOOK
     def create(self, request: Request) -> JSONResponse:
         """Book all items or none."""
@@ -105,7 +162,8 @@ class BookingsViewSet(V1ViewSet):
             Book(
                 customer_email=wanted["customer_email"],
                 items=tuple(wanted["items"]),
-                actor=ACTOR,
+                actor=self.actor,
+                caller=self.caller,
                 idempotency_key=self.idempotency_key,
             )
         )
@@ -120,19 +178,22 @@ class BookingsViewSet(V1ViewSet):
 class BookingViewSet(V1ViewSet):
     """Returns and cancels one booking."""
 
+    @requires(Scope.READ)
     @openapi.RETRIEVE_BOOKING
     def retrieve(self, request: Request, booking_id: str) -> JSONResponse:
         """Return the booking, whatever its status."""
-        booking = queries.get_booking(_parse_booking_id(booking_id))
+        booking = queries.get_booking(_parse_booking_id(booking_id), caller=self.caller)
         return JSONResponse({"data": represent(BookingSerializer, booking)})
 
+    @requires(Scope.SELL)
     @openapi.CANCEL_BOOKING
     def cancel(self, request: Request, booking_id: str) -> JSONResponse:
         """Cancel all items of the booking and return their seats."""
         cancelled = submit(
             CancelBooking(
                 booking_id=_parse_booking_id(booking_id),
-                actor=ACTOR,
+                actor=self.actor,
+                caller=self.caller,
                 idempotency_key=self.idempotency_key,
             )
         )

@@ -8,13 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from reservations import texts
 from reservations.errors import Refusal
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, OpenSales, PauseSales
+from reservations.management.arguments import name_of
+from reservations.management.tables import format_table, format_time, to_json_time
 from reservations.models import Event, is_slug, with_sales_state
 
-_MAX_NAME = Event._meta.get_field("name").max_length or 0
+_name = name_of(Event._meta.get_field("name").max_length or 0)
 _MAX_SEATS = 2_147_483_647  # the maximum of PostgreSQL's integer type
 
 
@@ -93,17 +94,6 @@ def _slug(text: str) -> str:
     return text
 
 
-def _name(text: str) -> str:
-    name = texts.normalise(text)
-    try:
-        texts.check_name(name)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
-    if len(name) > _MAX_NAME:
-        raise ArgumentTypeError(f"use at most {_MAX_NAME} characters, not {len(name)}")
-    return name
-
-
 def _seats(text: str) -> int:
     try:
         seats = int(text)
@@ -130,7 +120,7 @@ def _as_text(events: Iterable[Any]) -> str:
         (
             event.slug,
             event.name,
-            f"{event.starts_at:%Y-%m-%d %H:%M} UTC" if event.starts_at else "no date",
+            format_time(event.starts_at, "no date"),
             f"{event.sold_seats}/{event.total_seats}",
             event.sales_state,
         )
@@ -138,10 +128,7 @@ def _as_text(events: Iterable[Any]) -> str:
     ]
     if not rows:
         return "There are no events; manage.py event create makes one."
-    rows.insert(0, ("SLUG", "NAME", "STARTS", "SOLD", "STATE"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "\n".join(lines)
+    return format_table(("slug", "name", "starts", "sold", "state"), rows)
 
 
 def _as_json(events: Iterable[Any]) -> str:
@@ -151,21 +138,17 @@ def _as_json(events: Iterable[Any]) -> str:
             {
                 "id": event.slug,
                 "name": event.name,
-                "date": _iso(event.starts_at),
+                "date": to_json_time(event.starts_at),
                 "venue": event.venue,
                 "totalSeats": event.total_seats,
                 "availableSeats": event.available_seats,
                 "version": event.version,
                 "salesPaused": event.sales_paused,
-                "salesOpenAt": _iso(event.sales_open_at),
-                "salesCloseAt": _iso(event.sales_close_at),
+                "salesOpenAt": to_json_time(event.sales_open_at),
+                "salesCloseAt": to_json_time(event.sales_close_at),
                 "state": event.sales_state,
             }
             for event in events
         ],
         ensure_ascii=False,
     )
-
-
-def _iso(time: datetime | None) -> str | None:
-    return time.isoformat().replace("+00:00", "Z") if time else None

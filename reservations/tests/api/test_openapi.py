@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIClient
 
-from reservations.api.reservations.fields import PARTNER_PATTERN, PartnerIdField
+from reservations.api.partner_id import PARTNER_PATTERN, PartnerIdField
 from reservations.models import Change, Event
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.commands import output_of

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient, APIRequestFactory
 from rest_framework.throttling import BaseThrottle
 
 from reservations.api.exceptions import exception_handler
+from reservations.api.permissions import public
 from reservations.api.responses import JSONResponse
 from reservations.api.views import BaseViewSet
 from reservations.batching import BatchFailed
@@ -50,6 +51,7 @@ class ProtectedViewSet(BaseViewSet):
     permission_classes = (HasToken,)
     throttle_classes = (TokenThrottle,)
 
+    @public
     def list(self, request: Request) -> JSONResponse:
         return JSONResponse({"name": request.auth})
 
@@ -99,6 +101,7 @@ def test_view_without_authenticators_skips_authentication(settings: Settings) ->
     }
 
     class OpenViewSet(BaseViewSet):
+        @public
         def list(self, request: Request) -> JSONResponse:
             return JSONResponse({})
 

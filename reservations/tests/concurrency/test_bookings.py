@@ -63,14 +63,14 @@ def test_locks_in_request_order_would_deadlock(db: None, monkeypatch: pytest.Mon
     first, second = EventFactory.create_batch(2)
     barrier = Barrier(2)
 
-    def lock_as_requested(*, slugs: Collection[str], pks: Collection[int]) -> Any:
-        locked: list[EventRow] = []
+    def lock_as_requested(*, slugs: Collection[str], **_: object) -> Any:
+        events: list[EventRow] = []
         for slug in slugs:
-            found, now = lock_events(slugs=[slug])
-            locked += found
-            if len(locked) == 1:
+            locked = lock_events(slugs=[slug])
+            events += locked.events
+            if len(events) == 1:
                 barrier.wait(timeout=30)
-        return locked, now
+        return locked._replace(events=events)
 
     monkeypatch.setattr(unit_of_work, "lock_events", lock_as_requested)
     orders = [(first, second), (second, first)]

@@ -35,8 +35,8 @@ def no_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(QuerySet, "select_for_update", lambda events, **_: events)
     lock._lock_then_read_clock.cache_clear()
 
-    def read_events(*, slugs: Collection[str] = (), pks: Collection[int] = ()) -> Any:
-        events = lock.lock_events(slugs=slugs, pks=pks)
+    def read_events(**names: Collection[Any]) -> Any:
+        events = lock.lock_events(**names)
         barrier.wait(timeout=30)
         return events
 

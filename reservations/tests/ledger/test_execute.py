@@ -278,8 +278,7 @@ def test_command_inside_a_transaction_raises_runtime_error(event: Event) -> None
 
 
 def test_time_without_a_lock_is_comparable_with_other_times() -> None:
-    _, now = lock_events()
-    assert now < timezone.now()
+    assert lock_events().now < timezone.now()
 
 
 def test_unknown_slugs_and_ids_are_refused(event: Event) -> None:

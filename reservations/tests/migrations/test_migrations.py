@@ -241,7 +241,7 @@ def test_existing_changes_are_checked_while_sales_continue(event: Event) -> None
     with second_connection() as other:
         # The locks of a sale.
         other.execute("LOCK TABLE reservations_event, reservations_change IN ROW EXCLUSIVE MODE")
-        migrate("0013_validate_change_kinds")
+        migrate("0014_validate_change_kinds")
     assert change_kinds_are_validated()
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import structlog
 
-from ticketboss.conf.logging import logging_config, request_id
+from reservations.request_context import request_id
+from ticketboss.conf.logging import logging_config
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Fields of the reservations API only."""
+"""The id of a partner in bodies and query strings."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 
 from reservations import texts
 from reservations.api.fields import StrictCharField
-
-MAX_PARTNER_LENGTH = 100
+from reservations.models import MAX_PARTNER_ID_LENGTH
 
 # Control and format characters, separators of lines, and fillers that are never visible.
 _FORBIDDEN = (
@@ -18,9 +17,8 @@ _FORBIDDEN = (
 )
 _BLANK = r"\u0009-\u000d\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _VISIBLE = f"[^{_FORBIDDEN}{_BLANK}]"
-PARTNER_PATTERN = (
-    f"^[{_BLANK}]*{_VISIBLE}([^{_FORBIDDEN}]{{0,{MAX_PARTNER_LENGTH - 2}}}{_VISIBLE})?[{_BLANK}]*$"
-)
+_BETWEEN = f"[^{_FORBIDDEN}]{{0,{MAX_PARTNER_ID_LENGTH - 2}}}"
+PARTNER_PATTERN = f"^[{_BLANK}]*{_VISIBLE}({_BETWEEN}{_VISIBLE})?[{_BLANK}]*$"
 """A regular expression for the OpenAPI document; matches what ``PartnerIdField`` accepts, except
 that it counts characters before they are normalised to NFC, and does not exclude lone surrogates
 and text that consists of combining marks."""
@@ -31,7 +29,7 @@ class PartnerIdField(StrictCharField):
     """A partner id: 1 to 100 characters, trimmed and in NFC, none of them forbidden."""
 
     default_error_messages = {
-        "too_long": f"Partner ID must be at most {MAX_PARTNER_LENGTH} characters",
+        "too_long": f"Partner ID must be at most {MAX_PARTNER_ID_LENGTH} characters",
         "unprintable": "Partner ID must not contain control characters",
     }
 
@@ -44,7 +42,7 @@ class PartnerIdField(StrictCharField):
         partner = texts.normalise(super().to_internal_value(data))
         if texts.is_blank(partner):
             self.fail("required")
-        if len(partner) > MAX_PARTNER_LENGTH:
+        if len(partner) > MAX_PARTNER_ID_LENGTH:
             self.fail("too_long")
         if texts.has_forbidden_characters(partner):
             self.fail("unprintable")
