@@ -1,4 +1,4 @@
-"""Periodic maintenance: expired holds, old idempotency records, stalled and old jobs.
+"""Periodic maintenance: expired holds, old records and security events, stalled and old jobs.
 
 No job has a ``lock``. A killed worker would keep it until ``rescue_stalled_jobs`` has run, which is
 one of these jobs. Queueing locks prevent duplicates from accumulating in the queue, and two
@@ -25,8 +25,15 @@ from reservations.jobs.mail_limit import WINDOW
 from reservations.jobs.schedule import database_time, periodic
 from reservations.ledger import submit
 from reservations.ledger.commands import ReleaseHolds
-from reservations.models import Booking, BookingMail, IdempotencyRecord, Reservation
+from reservations.models import (
+    Booking,
+    BookingMail,
+    IdempotencyRecord,
+    Reservation,
+    SecurityEvent,
+)
 from reservations.models.booking import fill_canonical_emails
+from reservations.models.security_event import RETENTION as SECURITY_RETENTION
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +82,13 @@ def prune_mails(timestamp: int) -> None:
 def complete_bookings(timestamp: int) -> None:
     """Fill in what bookings lack that an older version made during an upgrade. Runs every hour."""
     fill_canonical_emails(Booking.objects)
+
+
+@periodic(every=timedelta(days=1))
+@app.task(queue=QUEUE, queueing_lock=f"{QUEUE}.prune_security_events")
+def prune_security_events(timestamp: int) -> None:
+    """Delete security events that are no longer kept. Runs every day."""
+    _delete(SecurityEvent.objects.filter(at__lt=Now() - SECURITY_RETENTION))
 
 
 @periodic(every=timedelta(minutes=1))

@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
     The tables are locked in the order in which sales lock them, so that none can deadlock.
     """
 
-    dependencies = [("reservations", "0014_validate_change_kinds")]
+    dependencies = [("reservations", "0015_security_events")]
     operations = [
         migrations.AlterField(
             model_name="idempotencyrecord",

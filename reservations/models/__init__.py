@@ -1,4 +1,4 @@
-"""The models: events, reservations, bookings, e-mails, changes, partners, keys, jobs."""
+"""The models: events, sales, changes, partners and their keys, e-mails, jobs, security events."""
 
 from reservations.models.booking import Booking
 from reservations.models.change import Change
@@ -9,6 +9,7 @@ from reservations.models.partner import MAX_PARTNER_ID_LENGTH, ApiKey, KeyState,
 from reservations.models.periodic import PeriodicJob
 from reservations.models.reservation import Reservation
 from reservations.models.sales import SalesState, with_sales_state
+from reservations.models.security_event import SecurityEvent
 
 __all__ = [
     "DEFAULT_EVENT",
@@ -26,6 +27,7 @@ __all__ = [
     "Reservation",
     "SalesState",
     "Scope",
+    "SecurityEvent",
     "is_slug",
     "with_sales_state",
 ]
