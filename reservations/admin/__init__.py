@@ -4,5 +4,6 @@ from reservations.admin.booking import BookingAdmin
 from reservations.admin.change import ChangeAdmin
 from reservations.admin.event import EventAdmin
 from reservations.admin.reservation import ReservationAdmin
+from reservations.admin.security_event import SecurityEventAdmin
 
-__all__ = ["BookingAdmin", "ChangeAdmin", "EventAdmin", "ReservationAdmin"]
+__all__ = ["BookingAdmin", "ChangeAdmin", "EventAdmin", "ReservationAdmin", "SecurityEventAdmin"]

@@ -72,6 +72,7 @@ UNFOLD = {
                     _sidebar_item("Users", "person", "auth_user"),
                     _sidebar_item("Groups", "group", "auth_group"),
                     _sidebar_item("Failed logins", "lock", "axes_accessattempt"),
+                    _sidebar_item("Security events", "policy", "reservations_securityevent"),
                 ],
             },
             {
