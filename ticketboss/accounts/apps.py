@@ -11,7 +11,12 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the modules that define receivers."""
-        from ticketboss.accounts import log_entries, sessions  # noqa: F401, PLC0415 (needs models)
+        from ticketboss.accounts import (  # noqa: PLC0415 (needs models)
+            log_entries,  # noqa: F401
+            login_events,  # noqa: F401
+            security_events,  # noqa: F401
+            sessions,  # noqa: F401
+        )
 
 
 class LoginsConfig(AxesConfig):

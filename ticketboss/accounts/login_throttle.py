@@ -25,6 +25,7 @@ from django.http import HttpRequest, HttpResponse
 from rest_framework.status import HTTP_429_TOO_MANY_REQUESTS
 
 from reservations import sql
+from ticketboss.accounts import login_events
 
 log = structlog.get_logger(__name__)
 
@@ -87,14 +88,22 @@ class LoginThrottle(AxesDatabaseHandler):
         with transaction.atomic():
             sql.advisory_locks_until_commit(f"address {address}", f"account {username}")
             request.login_wait = _wait(username, address, now)
-            if not request.login_wait:
+            if request.login_wait:
+                login_events.record_refused_login(
+                    request, username or "", window=settings.AXES_COOLOFF_TIME
+                )
+            else:
                 _count(username, address, now, request.axes_path_info)
         if request.login_wait:
             log.warning("login.refused", client=address, seconds=seconds_to_wait(request))
         return bool(request.login_wait)
 
-    def user_login_failed(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the attempt was counted before its password was checked."""
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: Any = None, **kwargs: Any
+    ) -> None:
+        """Record a wrong password; it was counted, or refused, before it was checked."""
+        if not seconds_to_wait(request):
+            login_events.record_failed_login(request, credentials.get("username") or "")
 
     def reset_attempts(
         self,
@@ -107,15 +116,23 @@ class LoginThrottle(AxesDatabaseHandler):
 
         An account is unlocked for the addresses too that its password was tried from.
         """
-        if username is None or ip_address is not None:
-            return super().reset_attempts(
-                ip_address=ip_address, username=username, ip_or_username=ip_or_username
-            )
-        own = AccessAttempt.objects.filter(username=username)
-        addresses = list(own.values_list("ip_address", flat=True))
-        attempts = AccessAttempt.objects.filter(Q(username=username) | Q(ip_address__in=addresses))
-        number, _ = attempts.delete()
+        with transaction.atomic():
+            if username is None or ip_address is not None:
+                number = super().reset_attempts(
+                    ip_address=ip_address, username=username, ip_or_username=ip_or_username
+                )
+            else:
+                number = _forget_account(username)
+            login_events.record_unlock(attempts=number, username=username, ip_address=ip_address)
         return number
+
+
+def _forget_account(username: str) -> int:
+    own = AccessAttempt.objects.filter(username=username)
+    addresses = list(own.values_list("ip_address", flat=True))
+    attempts = AccessAttempt.objects.filter(Q(username=username) | Q(ip_address__in=addresses))
+    number, _ = attempts.delete()
+    return number
 
 
 def _wait(username: str | None, address: str | None, now: datetime) -> timedelta:

@@ -2,9 +2,12 @@
 
 from axes.models import AccessAttempt
 from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from reservations.admin.base import LenientChangeListAdmin
+from ticketboss.accounts.login_events import record_unlock
 
 
 @admin.register(AccessAttempt)
@@ -22,3 +25,18 @@ class AccessAttemptAdmin(LenientChangeListAdmin[AccessAttempt]):
     def has_change_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
         """Return False: they can only be deleted."""
         return False
+
+    def delete_model(self, request: HttpRequest, obj: AccessAttempt) -> None:
+        """Delete a row, and record that its account was unlocked."""
+        self.delete_queryset(request, AccessAttempt.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AccessAttempt]) -> None:
+        """Delete rows, and record that their accounts were unlocked."""
+        with transaction.atomic():
+            for row in queryset:
+                record_unlock(
+                    attempts=row.failures_since_start,
+                    username=row.username,
+                    ip_address=row.ip_address,
+                )
+            super().delete_queryset(request, queryset)

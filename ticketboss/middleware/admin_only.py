@@ -1,15 +1,17 @@
 """Django middleware that only the admin needs, skipped elsewhere to keep API requests fast."""
 
+from collections.abc import Callable
 from typing import Any
 
 from axes.middleware import AxesMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from ticketboss.accounts import sessions
+from ticketboss.accounts.security_events import current_request
 from ticketboss.paths import ADMIN
 
 
@@ -40,6 +42,23 @@ class AdminCsrfMiddleware(_AdminOnlyMixin, CsrfViewMiddleware):
 
 class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):
     """Provides ``request.user``."""
+
+
+class AdminSecurityEventMiddleware:
+    """Tells who changes an account to the receivers of ``ticketboss.accounts.security_events``."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        if not request.path_info.startswith(ADMIN):
+            return self.get_response(request)
+        token = current_request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            current_request.reset(token)
 
 
 class AdminMessageMiddleware(_AdminOnlyMixin, MessageMiddleware):
