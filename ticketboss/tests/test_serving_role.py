@@ -137,14 +137,35 @@ def test_script_can_run_before_the_migrations(home: Path, folder: Path) -> None:
         "ALTER TABLE reservations_event ADD COLUMN thing int",
         "ALTER TABLE reservations_event DISABLE TRIGGER ALL",
         "ALTER SEQUENCE reservations_event_id_seq RESTART",
+        "ALTER TABLE reservations_securityevent DISABLE TRIGGER security_event_kept",
         "DROP TABLE reservations_change",
         "DROP TRIGGER event_id_never_changed ON reservations_event",
+        "DROP TRIGGER security_event_never_changed ON reservations_securityevent",
+        "SET session_replication_role = replica",
         "TRUNCATE reservations_change",
+        "TRUNCATE reservations_securityevent",
         "COPY reservations_change TO '/tmp/change'",
     ],
 )
 def test_role_cannot_change_the_schema(connection: psycopg.Connection, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE reservations_securityevent SET actor = 'nobody'",
+        "DELETE FROM reservations_securityevent",
+    ],
+)
+def test_role_cannot_rewrite_the_audit_log(connection: psycopg.Connection, statement: str) -> None:
+    connection.execute(
+        "INSERT INTO reservations_securityevent"
+        " (id, kind, actor, subject, client, request_id, details)"
+        " VALUES (gen_random_uuid(), 'logout', 'test', '', '', '', '{}')"
+    )
+    with pytest.raises(psycopg.errors.RestrictViolation):
         connection.execute(statement)
 
 

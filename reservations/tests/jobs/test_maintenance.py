@@ -11,7 +11,14 @@ from procrastinate.contrib.django import app
 from pytest_django import Settings
 
 from reservations.jobs import maintenance
-from reservations.models import Booking, BookingMail, Event, IdempotencyRecord, Reservation
+from reservations.models import (
+    Booking,
+    BookingMail,
+    Event,
+    IdempotencyRecord,
+    Reservation,
+    SecurityEvent,
+)
 from reservations.tests.database import locked, session_setting
 from reservations.tests.factories import EventFactory, expire_hold, hold
 from reservations.tests.queued_jobs import jobs, make_due, queue, run_jobs, store_booking
@@ -89,6 +96,14 @@ def test_records_of_mails_are_kept_while_they_are_needed(event: Event) -> None:
         kept += [mail.pk] if minutes in {59, 29 * 1440} else []
     maintenance.prune_mails(timestamp=0)
     assert sorted(BookingMail.objects.values_list("pk", flat=True)) == kept
+
+
+def test_security_events_are_deleted_after_400_days() -> None:
+    for days in (399, 401):
+        at = Now() - timedelta(days=days)
+        SecurityEvent.objects.create(kind="login", actor=f"admin:{days}", at=at)
+    maintenance.prune_security_events(timestamp=0)
+    assert list(SecurityEvent.objects.values_list("actor", flat=True)) == ["admin:399"]
 
 
 def test_bookings_of_an_older_version_get_a_canonical_email(
