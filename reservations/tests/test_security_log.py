@@ -76,9 +76,8 @@ def test_addresses_are_masked(address: str | None, masked: str) -> None:
 def test_event_has_the_network_and_the_id_of_its_request() -> None:
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.17", HTTP_X_REQUEST_ID="abc-1")
     record_key(request=request, subject="key:k3j9", scopes=["read", "sell"])
-    [event] = SecurityEvent.objects.values()
-    assert event.pop("id").version == 7
-    assert event.pop("at")
+    names = ("kind", "actor", "subject", "client", "request_id", "details")
+    event: Any = SecurityEvent.objects.values(*names).get()
     assert event == {
         "kind": "key_created",
         "actor": "manage.py partner key",

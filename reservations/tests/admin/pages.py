@@ -11,6 +11,7 @@ EVENTS = "/admin/reservations/event/"
 RESERVATIONS = "/admin/reservations/reservation/"
 BOOKINGS = "/admin/reservations/booking/"
 CHANGES = "/admin/reservations/change/"
+SECURITY_EVENTS = "/admin/reservations/securityevent/"
 
 
 def event_form(**values: Any) -> dict[str, Any]:
