@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -13,6 +14,8 @@ from reservations.admin.filters import DayRangeFilter
 from reservations.models import SecurityEvent
 
 Kind = SecurityEvent.Kind
+
+_SUMMARY_CHARS = 100
 
 _COLOURS: dict[str, str] = {
     **dict.fromkeys(Kind.values, "info"),
@@ -26,11 +29,19 @@ _COLOURS: dict[str, str] = {
 class SecurityEventAdmin(ReadOnlyAdmin[SecurityEvent]):
     """Security events, newest first."""
 
-    list_display = ("at", "event", "actor", "subject", "client", "more")
+    list_display = ("at", "event", "actor", "subject", "client", "summary")
     list_filter = (("kind", ChoicesDropdownFilter), ("at", DayRangeFilter))
     search_fields = ("actor", "subject")
     search_help_text = "Beginning of who did it, or of what it was done to: admin:berta, user:7"
-    fields = readonly_fields = ("at", "kind", "actor", "subject", "client", "more", "request_id")
+    fields = readonly_fields = (
+        "at",
+        "kind",
+        "actor",
+        "subject",
+        "client",
+        "request_id",
+        "details_in_words",
+    )
 
     @display(description="event", label=_COLOURS)
     def event(self, row: SecurityEvent) -> tuple[str, str]:
@@ -38,7 +49,12 @@ class SecurityEventAdmin(ReadOnlyAdmin[SecurityEvent]):
         return row.kind, row.get_kind_display()
 
     @admin.display(description="details")
-    def more(self, row: SecurityEvent) -> str:
+    def summary(self, row: SecurityEvent) -> str:
+        """Return the beginning of the details in words; the page of the event has all."""
+        return Truncator(self.details_in_words(row)).chars(_SUMMARY_CHARS)
+
+    @admin.display(description="details")
+    def details_in_words(self, row: SecurityEvent) -> str:
         """Return the details in words."""
         return "; ".join(_in_words(name, value) for name, value in row.details.items())
 

@@ -77,4 +77,8 @@ class SecurityEvent(models.Model):
         ordering: ClassVar = ["-at", "-id"]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.subject}"
+        return (
+            f"{self.get_kind_display()}: {self.subject}"
+            if self.subject
+            else self.get_kind_display()
+        )

@@ -1,6 +1,7 @@
 """The admin in a browser: login, events, reservations, bookings, jobs."""
 
 import re
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -27,6 +28,22 @@ for slug in ("matinee", "premiere"):
 submit(Reserve(event="premiere", partner="sold-one", seats=3, actor="test"))
 items = tuple(BookingItem(event=slug, seats=3) for slug in ("gala", "matinee"))
 print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).id)
+"""
+
+
+RECORD_EVENTS = """
+from django.http import HttpRequest
+from reservations.models import SecurityEvent
+from reservations.security_log import record
+request = HttpRequest()
+actors = ["admin:berta", "manage.py partner key", "partner:seatwave/k3j9x2m4p7q1"]
+subjects = ["user:7", "key:k3j9x2m4p7q1", "", "partner:" + "seatwave-" * 11]
+for number, kind in enumerate(2 * SecurityEvent.Kind.values):
+    request.META = {"REMOTE_ADDR": ["192.0.2.17", "2001:db8:1234:5::6"][number % 2]}
+    actor, subject = actors[number % 3], subjects[number % 4]
+    rights = [f"reservations.cancel_{each}" for each in range(number % 7)]
+    details = {"name": "berta", "permissions": rights}
+    record(kind=kind, actor=actor, subject=subject, request=request, **details)
 """
 
 
@@ -210,6 +227,29 @@ def test_list_of_jobs_is_shown(admin_page: Page, screenshot: Screenshot) -> None
     admin_page.locator("nav, aside").get_by_role("link", name="Jobs").first.click()
     expect(admin_page.locator("h1, h2, nav", has_text="Procrastinate jobs").first).to_be_visible()
     screenshot("jobs")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_security_events_of_all_kinds_fit_on_the_page(
+    admin_page: Page,
+    screenshot: Screenshot,
+    server: ServerProcess,
+    scheme: Literal["light", "dark"],
+) -> None:
+    done = manage(server.home, "shell", "-c", RECORD_EVENTS)
+    assert done.returncode == 0, done.stderr
+    admin_page.emulate_media(color_scheme=scheme)
+    admin_page.goto("/admin/")
+    admin_page.locator("nav, aside").get_by_role("link", name="Security events").first.click()
+    for text in ("Login refused", "Rights given", "Key revoked", "Bookings adopted"):
+        expect(admin_page.locator("#result_list").get_by_text(text).first).to_be_visible()
+    screenshot(f"security-events-{scheme}")
+    width = "document.documentElement.scrollWidth"
+    assert admin_page.evaluate(width) == admin_page.evaluate("innerWidth")
+    row = admin_page.locator("#result_list tbody tr", has_text="partner:seatwave").first
+    row.get_by_role("link").first.click()
+    screenshot(f"security-event-{scheme}")
+    expect(admin_page.get_by_role("button", name="Save")).to_have_count(0)
 
 
 def test_reservations_can_be_searched_and_filtered(
