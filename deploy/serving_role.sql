@@ -1,5 +1,6 @@
 -- Creates or updates the role ticketboss_app, with which TicketBoss serves and runs jobs. It reads
--- and writes rows, but cannot create, change, empty or drop a table.
+-- and writes rows, but cannot create, change, empty or drop a table, nor disable a trigger. So it
+-- cannot rewrite the audit log, although the rights on tables do not tell that table apart.
 --
 -- Run this with psql, in the database, as the role that runs `manage.py migrate`. To create the
 -- role, that needs CREATEROLE. PASSWORD_FILE names a file that contains the password, because other
