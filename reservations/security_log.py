@@ -111,6 +111,6 @@ def _without_addresses(value: Any) -> Any:
             return _EMAIL_ADDRESS.sub("[email]", value)
         case dict():
             return {name: _without_addresses(each) for name, each in value.items()}
-        case list() | tuple() | set():
+        case list() | tuple():
             return [_without_addresses(each) for each in value]
     return value

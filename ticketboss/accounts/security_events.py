@@ -1,7 +1,8 @@
 """Records in the audit log what is changed about staff accounts: their passwords and rights.
 
 Receivers of Django's signals record each change that is made with models, by the admin, a command
-or the shell. They see no ``QuerySet.update`` and no SQL. A change to an account outside a
+or the shell. They see no ``QuerySet.update``, no ``bulk_create``
+and no SQL. A change to an account outside a
 transaction, as by ``manage.py changepassword``, is committed just before its event.
 """
 
@@ -82,7 +83,7 @@ def _changes(stored: dict[str, Any], user: User) -> Iterator[tuple[SecurityEvent
         yield Kind.USER_ACTIVATED if user.is_active else Kind.USER_DEACTIVATED, {}
     for kind, value in ((Kind.RIGHTS_GIVEN, True), (Kind.RIGHTS_TAKEN, False)):
         flags = [
-            _FLAGS[name] for name in _FLAGS if name in changed and getattr(user, name) is value
+            _FLAGS[name] for name in _FLAGS if name in changed and getattr(user, name) == value
         ]
         if flags:
             yield kind, {"status": flags}
