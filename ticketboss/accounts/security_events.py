@@ -1,9 +1,8 @@
 """Records in the audit log what is changed about staff accounts: their passwords and rights.
 
 Receivers of Django's signals record each change that is made with models, by the admin, a command
-or the shell. They see no ``QuerySet.update``, no ``bulk_create``
-and no SQL. A change to an account outside a
-transaction, as by ``manage.py changepassword``, is committed just before its event.
+or the shell. They see no ``QuerySet.update``, no ``bulk_create`` and no SQL. A change to an account
+outside a transaction, as by ``manage.py changepassword``, is committed just before its event.
 """
 
 import sys
