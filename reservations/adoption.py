@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from reservations.access.keys import get_partner
+from reservations.access.keys import get_partner, subject_of
 from reservations.errors import CannotAdopt
 from reservations.ledger.lock import lock_events
-from reservations.models import Booking, Reservation
+from reservations.models import Booking, Reservation, SecurityEvent
+from reservations.security_log import record
 
 
 def adopt_bookings(*, partner: str, bookings: Collection[UUID], by: str) -> int:
@@ -22,7 +23,8 @@ def adopt_bookings(*, partner: str, bookings: Collection[UUID], by: str) -> int:
         CannotAdopt: some of the bookings do not exist or belong to another partner.
         OperationalError: the database was unavailable, or a lock timed out.
     """
-    owner = get_partner(partner).slug
+    adopter = get_partner(partner)
+    owner = adopter.slug
     with transaction.atomic(durable=True):
         # A cancellation writes the complete row of its booking under the locks of its events.
         items = Reservation.objects.filter(booking__in=bookings)
@@ -30,4 +32,10 @@ def adopt_bookings(*, partner: str, bookings: Collection[UUID], by: str) -> int:
         free = Booking.objects.filter(pk__in=bookings, partner__in=["", owner])
         if others := set(bookings) - set(free.values_list("pk", flat=True)):
             raise CannotAdopt(tuple(sorted(others)))
-        return Booking.objects.filter(pk__in=bookings, partner="").update(partner=owner)
+        adopted = free.filter(partner="")
+        ids = [str(pk) for pk in adopted.order_by().values_list("pk", flat=True)]
+        if ids:
+            adopted.update(partner=owner)
+            kind = SecurityEvent.Kind.BOOKINGS_ADOPTED
+            record(kind=kind, actor=by, subject=subject_of(adopter), bookings=ids)
+    return len(ids)

@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
-from django.http import HttpRequest
 
 from reservations.models import SecurityEvent
+from reservations.request_context import admin_request, request_id
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,6 @@ def record(
     kind: SecurityEvent.Kind,
     actor: str,
     subject: str = "",
-    request: HttpRequest | None = None,
     **details: Any,
 ) -> None:
     """Add an event to the audit log, and to the log once it is committed.
@@ -44,21 +43,19 @@ def record(
             ``manage.py partner key``. An account is named by ``staff_actor``.
         subject: what it was done to, for example ``user:7`` or ``key:k3j9``; empty if that does
             not exist.
-        request: where its address and id are taken from.
         details: more about it, for example names; values must be representable in JSON. E-mail
             addresses are replaced; mask other values that a person has typed.
 
     Raises:
         DatabaseError: the event was not recorded, so the caller must not do what it describes.
     """
-    sent = request.META if request else {}
+    request = admin_request.get()
     event = SecurityEvent(
         kind=kind,
         actor=_fitting(actor, "actor"),
         subject=_fitting(subject, "subject"),
-        client=mask_address(sent.get("REMOTE_ADDR")),
-        # ticketboss.middleware.request_log has validated or replaced what the client sent.
-        request_id=_fitting(sent.get("HTTP_X_REQUEST_ID", ""), "request_id"),
+        client=mask_address(request.META.get("REMOTE_ADDR")) if request else "",
+        request_id=_fitting(request_id.get(), "request_id"),
         details=_without_addresses(details),
     )
     event.save(force_insert=True)

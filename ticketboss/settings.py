@@ -252,7 +252,7 @@ MIDDLEWARE = [
     "ticketboss.middleware.admin_only.AdminSessionMiddleware",
     "ticketboss.middleware.admin_only.AdminCsrfMiddleware",
     "ticketboss.middleware.admin_only.AdminAuthenticationMiddleware",
-    "ticketboss.middleware.admin_only.AdminSecurityEventMiddleware",
+    "ticketboss.middleware.admin_only.AdminRequestMiddleware",
     "ticketboss.middleware.admin_limit.AdminLimitMiddleware",
     "ticketboss.middleware.admin_only.AdminMessageMiddleware",
     "ticketboss.middleware.admin_only.AdminLockoutMiddleware",

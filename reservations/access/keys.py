@@ -11,10 +11,13 @@ from reservations.access import tokens
 from reservations.access.tokens import Token
 from reservations.database_errors import violated_constraint
 from reservations.errors import KeyNotFound, PartnerExists, PartnerNotFound
-from reservations.models import ApiKey, Partner, Scope
+from reservations.models import ApiKey, Partner, Scope, SecurityEvent
+from reservations.security_log import record
+
+Kind = SecurityEvent.Kind
 
 
-def create_partner(*, slug: str, name: str = "", by: str) -> Partner:
+def create_partner(*, slug: str, name: str | None = None, by: str) -> Partner:
     """Create an active partner without keys.
 
     Args:
@@ -31,6 +34,7 @@ def create_partner(*, slug: str, name: str = "", by: str) -> Partner:
     try:
         with transaction.atomic():
             partner.save(force_insert=True)
+            record(kind=Kind.PARTNER_CREATED, actor=by, subject=subject_of(partner))
     except IntegrityError as error:
         if violated_constraint(error) == "partner_slug_unique":
             raise PartnerExists(partner.slug) from error
@@ -45,8 +49,13 @@ def set_active(*, slug: str, active: bool, by: str) -> bool:
         PartnerNotFound: no partner has this slug.
     """
     partner = get_partner(slug)
-    changed = Partner.objects.filter(pk=partner.pk).exclude(active=active).update(active=active)
-    return bool(changed)
+    kind = Kind.PARTNER_ACTIVATED if active else Kind.PARTNER_DEACTIVATED
+    with transaction.atomic():
+        unlike = Partner.objects.filter(pk=partner.pk).exclude(active=active)
+        changed = bool(unlike.update(active=active))
+        if changed:
+            record(kind=kind, actor=by, subject=subject_of(partner))
+    return changed
 
 
 def issue_key(
@@ -57,16 +66,24 @@ def issue_key(
     Raises:
         PartnerNotFound: no partner has this slug.
     """
-    owner = get_partner(partner)
     token = tokens.generate()
-    ApiKey.objects.create(
+    key = ApiKey(
         id=token.id,
-        partner=owner,
+        partner=get_partner(partner),
         secret_hash=token.secret_hash(),
         scopes=sorted(set(scopes)),
         created_by=by,
         expires_at=expires_at,
     )
+    with transaction.atomic():
+        key.save(force_insert=True)
+        record(
+            kind=Kind.KEY_CREATED,
+            actor=by,
+            subject=subject_of(key),
+            partner=key.partner.slug,
+            scopes=key.scopes,
+        )
     return token
 
 
@@ -78,12 +95,16 @@ def revoke_key(*, key_id: str, by: str) -> bool:
     Raises:
         KeyNotFound: no key has this id.
     """
-    keys = ApiKey.objects.filter(pk=key_id)
-    if keys.filter(revoked_at__isnull=True).update(revoked_at=Now()):
-        return True
-    if keys.exists():
-        return False
-    raise KeyNotFound(key_id)
+    key = ApiKey.objects.select_related("partner").filter(pk=key_id).first()
+    if key is None:
+        raise KeyNotFound(key_id)
+    with transaction.atomic():
+        valid = ApiKey.objects.filter(pk=key_id, revoked_at__isnull=True)
+        revoked = bool(valid.update(revoked_at=Now()))
+        if revoked:
+            partner = key.partner.slug
+            record(kind=Kind.KEY_REVOKED, actor=by, subject=subject_of(key), partner=partner)
+    return revoked
 
 
 def get_partner(slug: str) -> Partner:
@@ -96,3 +117,8 @@ def get_partner(slug: str) -> Partner:
     if partner is None:
         raise PartnerNotFound(slug)
     return partner
+
+
+def subject_of(row: Partner | ApiKey) -> str:
+    """Return a partner or a key as a subject of the audit log, for example ``key:k3j9x0a81bq2``."""
+    return f"key:{row.pk}" if isinstance(row, ApiKey) else f"partner:{row.slug}"

@@ -1,5 +1,8 @@
 """Recording security events, and the masks for what the audit log may not contain."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from reservations.models import SecurityEvent
+from reservations.request_context import admin_request, request_id
 from reservations.security_log import mask_address, mask_name, record, staff_actor
 
 Kind = SecurityEvent.Kind
@@ -72,10 +76,20 @@ def test_addresses_are_masked(address: str | None, masked: str) -> None:
     assert mask_address(address) == masked
 
 
+@contextmanager
+def context(variable: ContextVar[Any], value: object) -> Iterator[None]:
+    token = variable.set(value)
+    yield
+    variable.reset(token)
+
+
 @pytest.mark.django_db
 def test_event_has_the_network_and_the_id_of_its_request() -> None:
-    request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.17", HTTP_X_REQUEST_ID="abc-1")
-    record_key(request=request, subject="key:k3j9", scopes=["read", "sell"])
+    with (
+        context(admin_request, RequestFactory().get("/", REMOTE_ADDR="192.0.2.17")),
+        context(request_id, "abc-1"),
+    ):
+        record_key(subject="key:k3j9", scopes=["read", "sell"])
     names = ("kind", "actor", "subject", "client", "request_id", "details")
     event: Any = SecurityEvent.objects.values(*names).get()
     assert event == {

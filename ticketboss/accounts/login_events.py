@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from reservations.models import SecurityEvent
 from reservations.security_log import ANONYMOUS, mask_address, mask_name, record, staff_actor
-from ticketboss.accounts.security_events import current_actor, current_request, subject_of
+from ticketboss.accounts.security_events import current_actor, subject_of
 
 Kind = SecurityEvent.Kind
 
@@ -23,24 +23,24 @@ Kind = SecurityEvent.Kind
 def record_login(request: HttpRequest, user: User, **_: object) -> None:
     """Record a login. If that fails, the user is not logged in."""
     try:
-        record(kind=Kind.LOGIN, actor=staff_actor(user), subject=subject_of(user), request=request)
+        record(kind=Kind.LOGIN, actor=staff_actor(user), subject=subject_of(user))
     except Exception:
         request.session.clear()  # The middleware stores the session even if the response is 503.
         raise
 
 
 @receiver(user_logged_out)
-def record_logout(request: HttpRequest, user: User | None, **_: object) -> None:
+def record_logout(user: User | None, **_: object) -> None:
     """Record a logout, unless the session had already ended."""
     if user:
-        record(kind=Kind.LOGOUT, actor=staff_actor(user), subject=subject_of(user), request=request)
+        record(kind=Kind.LOGOUT, actor=staff_actor(user), subject=subject_of(user))
 
 
-def record_failed_login(request: HttpRequest, username: str) -> None:
+def record_failed_login(username: str) -> None:
     """Record an attempt with a wrong password or name; what was typed may be either of them."""
     subject = _subject_of_name(username)
     name = mask_name(username)
-    record(kind=Kind.LOGIN_FAILED, actor=ANONYMOUS, subject=subject, request=request, name=name)
+    record(kind=Kind.LOGIN_FAILED, actor=ANONYMOUS, subject=subject, name=name)
 
 
 def record_refused_login(request: HttpRequest, username: str, *, window: timedelta) -> None:
@@ -54,7 +54,7 @@ def record_refused_login(request: HttpRequest, username: str, *, window: timedel
     recent = SecurityEvent.objects.filter(kind=Kind.LOGIN_LOCKED, at__gt=Now() - window)
     if not recent.filter(subject=subject, client=client).exists():
         name = mask_name(username)
-        record(kind=Kind.LOGIN_LOCKED, actor=ANONYMOUS, subject=subject, request=request, name=name)
+        record(kind=Kind.LOGIN_LOCKED, actor=ANONYMOUS, subject=subject, name=name)
 
 
 def record_unlock(*, attempts: int, username: str | None, ip_address: str | None) -> None:
@@ -65,12 +65,10 @@ def record_unlock(*, attempts: int, username: str | None, ip_address: str | None
     if ip_address:
         details["network"] = mask_address(ip_address)
     subject = _subject_of_name(username) if username else ""
-    request = current_request.get()
     record(
         kind=Kind.ACCOUNT_UNLOCKED,
         actor=current_actor(),
         subject=subject,
-        request=request,
         **details,
     )
 

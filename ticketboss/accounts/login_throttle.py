@@ -103,7 +103,7 @@ class LoginThrottle(AxesDatabaseHandler):
     ) -> None:
         """Record a wrong password; it was counted, or refused, before it was checked."""
         if not seconds_to_wait(request):
-            login_events.record_failed_login(request, credentials.get("username") or "")
+            login_events.record_failed_login(credentials.get("username") or "")
 
     def reset_attempts(
         self,

@@ -8,7 +8,6 @@ outside a transaction, as by ``manage.py changepassword``, is committed just bef
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +16,12 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
-from django.http import HttpRequest
 
 from reservations.models import SecurityEvent
+from reservations.request_context import admin_request
 from reservations.security_log import ANONYMOUS, record, staff_actor
 
 Kind = SecurityEvent.Kind
-
-current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
-"""The request of the admin that is being served, set by ticketboss.middleware.admin_only."""
 
 _FLAGS = {"is_staff": "staff", "is_superuser": "superuser"}
 _NEW = {"is_active": True, **dict.fromkeys(_FLAGS, False)}
@@ -35,7 +31,7 @@ _STORED = "_stored_before_save"
 
 def current_actor() -> str:
     """Return the user of the current request or, outside requests, the running command."""
-    request = current_request.get()
+    request = admin_request.get()
     if request:
         user = request.user
         return staff_actor(user) if user.is_authenticated else ANONYMOUS
@@ -156,7 +152,6 @@ def _record(kind: SecurityEvent.Kind, row: User | Group, **details: Any) -> None
         kind=kind,
         actor=current_actor(),
         subject=subject_of(row),
-        request=current_request.get(),
         name=str(row),
         **details,
     )

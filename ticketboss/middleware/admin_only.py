@@ -10,8 +10,8 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
+from reservations.request_context import admin_request
 from ticketboss.accounts import sessions
-from ticketboss.accounts.security_events import current_request
 from ticketboss.paths import ADMIN
 
 
@@ -44,8 +44,8 @@ class AdminAuthenticationMiddleware(_AdminOnlyMixin, AuthenticationMiddleware):
     """Provides ``request.user``."""
 
 
-class AdminSecurityEventMiddleware:
-    """Tells who changes an account to the receivers of ``ticketboss.accounts.security_events``."""
+class AdminRequestMiddleware:
+    """Lets the audit log find out who makes a change, and from where."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -54,11 +54,11 @@ class AdminSecurityEventMiddleware:
         """Pass the request on."""
         if not request.path_info.startswith(ADMIN):
             return self.get_response(request)
-        token = current_request.set(request)
+        token = admin_request.set(request)
         try:
             return self.get_response(request)
         finally:
-            current_request.reset(token)
+            admin_request.reset(token)
 
 
 class AdminMessageMiddleware(_AdminOnlyMixin, MessageMiddleware):

@@ -34,7 +34,6 @@ class RequestLogMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on with its id bound to the log context."""
         own_id = _request_id(request.META.get("HTTP_X_REQUEST_ID"))
-        request.META["HTTP_X_REQUEST_ID"] = own_id  # read by reservations.security_log
         started = perf_counter()
         token = request_id.set(own_id)
         try:

@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 "slug", type=_partner_id, help="the partnerId"
             )
         actions.choices["create"].add_argument(
-            "--name", type=_name, default="", help="shown to staff (default: the partnerId)"
+            "--name", type=_name, help="shown to staff (default: the partnerId)"
         )
         _add_key_arguments(actions.choices["key"])
         actions.choices["adopt"].add_argument(
@@ -68,7 +68,7 @@ class Command(BaseCommand):
             subject = options.get("slug") or options["key_id"]
             raise CommandError(f"{subject}: {refusal}.") from refusal
 
-    def _create(self, *, slug: str, name: str, **_: Any) -> str:
+    def _create(self, *, slug: str, name: str | None, **_: Any) -> str:
         partner = keys.create_partner(slug=slug, name=name, by=self._by)
         return f"Created the partner {partner}; manage.py partner key issues a key."
 

@@ -33,9 +33,7 @@ def test_committed_document_matches_the_code(keys: None) -> None:
     assert document == DOCUMENT.read_text(), "run `make openapi`"
 
 
-def test_document_is_served_as_json_and_as_yaml(
-    keys: None, client: APIClient, slash: str
-) -> None:
+def test_document_is_served_as_json_and_as_yaml(keys: None, client: APIClient, slash: str) -> None:
     committed = yaml.safe_load(DOCUMENT.read_text())
     for accept, content_type in (
         ("*/*", "application/json"),
