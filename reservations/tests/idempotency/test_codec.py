@@ -65,6 +65,8 @@ STORED: list[tuple[Any, dict[str, Any]]] = [
         outcomes.Edited(10, 4),
         {"type": "Edited", "total_seats": 10, "available_seats": 4},
     ),
+    (outcomes.Paused(changed=True), {"type": "Paused", "changed": True}),
+    (outcomes.Opened(changed=False), {"type": "Opened", "changed": False}),
     (
         errors.NotEnoughSeats(3, 2),
         {"type": "NotEnoughSeats", "requested": 3, "available_seats": 2},
