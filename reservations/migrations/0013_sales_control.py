@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="While ticked, no seats are sold or held. Holds can still be confirmed.",
+                help_text="While on, no seats are sold or held. Holds can still be confirmed.",
             ),
         ),
         migrations.AddField(

@@ -82,7 +82,7 @@ class Event(models.Model):
     sales_paused = models.BooleanField(
         default=False,
         db_default=False,
-        help_text="While ticked, no seats are sold or held. Holds can still be confirmed.",
+        help_text="While on, no seats are sold or held. Holds can still be confirmed.",
     )
     sales_open_at = models.DateTimeField(
         null=True, blank=True, help_text="UTC. Before this time, no seats are sold or held."
