@@ -179,13 +179,18 @@ def locked_events(server: ServerProcess) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-def wait_until_blocking(connection: psycopg.Connection) -> None:
-    """Return when another session waits for a lock that ``connection`` holds."""
+def is_blocking(connection: psycopg.Connection) -> bool:
+    """Return whether another session waits for a lock that ``connection`` holds."""
     blocked = (
         "SELECT 1 FROM pg_locks WHERE NOT granted"
         " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
     )
-    wait_until(lambda: bool(connection.execute(blocked).fetchall()))
+    return bool(connection.execute(blocked).fetchall())
+
+
+def wait_until_blocking(connection: psycopg.Connection) -> None:
+    """Return when another session waits for a lock that ``connection`` holds."""
+    wait_until(lambda: is_blocking(connection))
 
 
 def assert_inventory_consistent(server: ServerProcess) -> None:

@@ -1,0 +1,1 @@
+"""Programs that use TicketBoss from outside: they import nothing of the project."""

@@ -1,0 +1,399 @@
+"""A client for TicketBoss in one file, to copy and change. It needs httpx.
+
+Each sale gets an Idempotency-Key before its first try, and a journal on disk keeps it. Whatever
+happens to the network, the server or this process, the sale is repeated with the same key until its
+outcome is known, so it takes effect once. Use one journal, and one client, per process.
+
+    python examples/partner.py URL sell --event EVENT --seats 2 --count 20
+    python examples/partner.py URL reconcile --event EVENT
+
+The API key is read from TICKETBOSS_API_KEY, or from the file that TICKETBOSS_API_KEY_FILE names. A
+server in open mode needs no key, but --partner. Exit codes: 0 done; 1 refused, or the journal and
+the server differ; 2 the command, key or request is wrong; 3 no answer: run the command again.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+
+Json = dict[str, Any]
+TIMEOUT = httpx.Timeout(10, connect=2)  # seconds; the server answers within 8
+KEY_LIFETIME = 23 * 3600  # seconds; the server remembers an Idempotency-Key for at least 24 hours
+SALES = ("/reservations", "/api/v1/bookings")
+
+
+class TicketBossError(Exception):
+    """The request, the key or the URL is wrong; the message is one sentence."""
+
+    exit_code = 2
+
+
+class AccessDenied(TicketBossError):
+    """401 or 403: stop, and get a valid key. Open requests stay in the journal."""
+
+
+class Unanswered(TicketBossError):
+    """No definite answer in time. The request stays in the journal: call ``resume`` later."""
+
+    exit_code = 3
+
+
+class Refused(TicketBossError):
+    """409: a final answer. Nothing was sold or changed."""
+
+    exit_code = 1
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{message} ({code})")
+        self.code = code
+
+
+class Reservation(NamedTuple):
+    """Seats of one event. ``status`` is held, confirmed, cancelled or expired."""
+
+    id: str
+    event: str
+    seats: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that changes something. ``at`` is when it was made, in seconds since 1970."""
+
+    key: str
+    at: float
+    method: str
+    path: str
+    body: Json | None
+
+
+class Journal:
+    """What this client asked for and what it was answered: a file of JSON lines."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file, and read what earlier processes wrote."""
+        self.open: dict[str, Request] = {}  # without a known outcome, by Idempotency-Key
+        self.reservations: dict[str, Reservation] = {}
+        self.bookings: dict[str, Json] = {}
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+        self._file = os.fdopen(os.open(path, flags, 0o600), "a+b")
+        self._file.seek(0)
+        for line in self._file:
+            self._read(line)
+            if not line.endswith(b"\n"):  # A crash cut off the last line.
+                self._file.write(b"\n")
+
+    def begin(self, method: str, path: str, body: Json | None = None) -> Request:
+        """Record a request with a new key, before it is sent."""
+        request = Request(str(uuid.uuid4()), time.time(), method, path, body)
+        self._append(asdict(request))
+        return request
+
+    def end(self, request: Request, status: int, answer: Json) -> None:
+        """Record the answer to a request; status 0 means that it is given up."""
+        self._append({"key": request.key, "status": status, "answer": answer})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _append(self, entry: Json) -> None:
+        line = json.dumps(entry).encode()
+        self._file.write(line + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._read(line)
+
+    def _read(self, line: bytes) -> None:
+        try:
+            entry = json.loads(line)
+        except ValueError:  # Cut off: this request was not sent yet, or it is still open.
+            return
+        if "method" in entry:
+            self.open[entry["key"]] = Request(**entry)
+        elif request := self.open.pop(entry["key"], None):
+            self._learn(request, entry["status"], entry["answer"])
+
+    def _learn(self, request: Request, status: int, answer: Json) -> None:
+        match answer:
+            case {"reservationId": str(id_), "seats": int(seats), "status": str(now)}:
+                event = (request.body or answer)["eventId"]
+                self.reservations[id_] = Reservation(id_, event, seats, now)
+            case {"data": {"id": str(id_)} as booking}:
+                self.bookings[id_] = booking
+            case {"error": "BookingAlreadyCancelled"}:
+                self.bookings.get(request.path.split("/")[4], {})["status"] = "CANCELLED"
+            case {"code": "hold_expired"}:
+                self._set_status(request.path.split("/")[2], "expired")
+            case _ if status == httpx.codes.NO_CONTENT:
+                self._set_status(request.path.split("/")[2], "cancelled")
+
+    def _set_status(self, id_: str, status: str) -> None:
+        if known := self.reservations.get(id_):
+            self.reservations[id_] = known._replace(status=status)
+
+
+@dataclass
+class Feed:
+    """Your reservations of an event as its change feed has them, up to ``version``."""
+
+    event: str
+    version: int = 0
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+
+
+class TicketBoss:
+    """The API as methods. Each raises a ``TicketBossError`` if it does not succeed."""
+
+    give_up_after = 120.0  # seconds for which a request is repeated
+
+    def __init__(self, url: str, journal: Journal, partner: str = "", api_key: str = "") -> None:
+        """Create a client without connecting; ``partner`` is the ``partnerId`` to send, if any."""
+        self.journal = journal
+        self._partner = {"partnerId": partner} if partner else {}
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        host, scheme = httpx.URL(url).host, httpx.URL(url).scheme
+        if not host or scheme not in {"http", "https"}:
+            raise TicketBossError(f"{url!r} is not a URL like https://tickets.example")
+        if api_key and scheme == "http" and host not in {"localhost", "127.0.0.1", "::1"}:
+            raise TicketBossError("the API key is only sent over https: correct the URL")
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT)
+
+    def close(self) -> None:
+        """Close the connections and the journal."""
+        self.http.close()
+        self.journal.close()
+
+    def reserve(self, event: str, seats: int) -> Reservation:
+        """Buy seats of an event."""
+        return self._reserve({"eventId": event, "seats": seats})
+
+    def hold(self, event: str, seats: int, seconds: int) -> Reservation:
+        """Hold seats for 5 to 3600 seconds; confirm or cancel them in time."""
+        return self._reserve({"eventId": event, "seats": seats, "holdSeconds": seconds})
+
+    def _reserve(self, body: Json) -> Reservation:
+        answer = self._change("POST", "/reservations", body | self._partner)
+        return self.journal.reservations[answer["reservationId"]]
+
+    def confirm(self, reservation_id: str) -> None:
+        """Buy the seats of a hold."""
+        self._change("POST", f"/reservations/{reservation_id}/confirm")
+
+    def cancel(self, reservation_id: str) -> None:
+        """Return the seats of a reservation or a hold."""
+        self._change("DELETE", f"/reservations/{reservation_id}")
+
+    def book(self, email: str, tickets: dict[str, int]) -> Json:
+        """Book tickets for a customer, all or nothing; ``tickets`` maps events to quantities."""
+        items = [{"eventId": event, "quantity": quantity} for event, quantity in tickets.items()]
+        answer = self._change("POST", "/api/v1/bookings", {"customerEmail": email, "items": items})
+        return self.journal.bookings[answer["data"]["id"]]
+
+    def cancel_booking(self, booking_id: str) -> None:
+        """Cancel all items of a booking."""
+        self._change("POST", f"/api/v1/bookings/{booking_id}/cancel")
+
+    def summary(self, event: str) -> Json:
+        """Return the event's seats, number of sales and version."""
+        return self._get("/reservations", eventId=event)
+
+    def changes(self, event: str, after: int = 0) -> Iterator[Json]:
+        """Yield the changes of an event after a version, in order."""
+        path = f"/api/v1/events/{quote(event, safe='')}/changes"
+        while (page := self._get(path, after=after, limit=100))["data"]:
+            yield from page["data"]
+            after = page["next"]
+
+    def reservations(self, event: str) -> Iterator[Reservation]:
+        """Yield all reservations of this partner for an event, newest first."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self._get("/api/v1/reservations", eventId=event, cursor=cursor, **self._partner)
+            for found in page["data"]:
+                yield Reservation(found["reservationId"], event, found["seats"], found["status"])
+            cursor = page["pagination"]["nextCursor"]
+
+    def resume(self) -> None:
+        """Finish what a crash or an outage left open; call this first.
+
+        A sale whose key the server may have forgotten could be made twice. It is given up instead,
+        and ``reconcile`` shows whether it was made.
+        """
+        for request in list(self.journal.open.values()):
+            if request.path in SALES and time.time() - request.at > KEY_LIFETIME:
+                self.journal.end(request, 0, {})
+                continue
+            try:
+                self._settle(request, repeated=True)
+            except Refused as refused:
+                print(f"{request.method} {request.path}: {refused}", file=sys.stderr)
+
+    def reconcile(self, feed: Feed) -> tuple[set[Reservation], set[Reservation]]:
+        """Read the news of the change feed, and compare all reservations with the journal.
+
+        Return those that only the journal has, and those that only the server has. One that differs
+        is in both. Items of bookings are not compared.
+        """
+        try:
+            for change in self.changes(feed.event, feed.version):
+                self._apply(change, feed)
+        except Refused as refused:
+            if refused.code != "VersionAhead":
+                raise
+            feed.version, feed.reservations = 0, {}  # The server was restored from a backup.
+            return self.reconcile(feed)
+        here = {each for each in self.journal.reservations.values() if each.event == feed.event}
+        there = set(feed.reservations.values())
+        return here - there, there - here
+
+    def _apply(self, change: Json, feed: Feed) -> None:
+        id_, status = change["reservationId"], change["kind"].removeprefix("hold_")
+        if known := feed.reservations.get(id_):
+            feed.reservations[id_] = known._replace(status=status)
+        elif id_ and change["seats"] < 0 and self._owns(id_):
+            feed.reservations[id_] = Reservation(id_, feed.event, -change["seats"], status)
+        feed.version = change["version"]
+
+    def _owns(self, id_: str) -> bool:
+        if id_ in self.journal.reservations:
+            return True
+        response, _ = self._send("GET", f"/reservations/{id_}")
+        if response.status_code == httpx.codes.NOT_FOUND:  # another's, or an item of a booking
+            return False
+        return self._partner.items() <= _checked(response.status_code, _json(response)).items()
+
+    def _get(self, path: str, **parameters: str | int) -> Json:
+        response, _ = self._send("GET", path, params=parameters)
+        return _checked(response.status_code, _json(response))
+
+    def _change(self, method: str, path: str, body: Json | None = None) -> Json:
+        return self._settle(self.journal.begin(method, path, body))
+
+    def _settle(self, request: Request, *, repeated: bool = False) -> Json:
+        """Send a request of the journal until its outcome is known, and record that."""
+        headers = {"Idempotency-Key": request.key} if request.method == "POST" else {}
+        response, retried = self._send(
+            request.method, request.path, json=request.body, headers=headers
+        )
+        status, answer = response.status_code, _json(response)
+        if request.method == "DELETE" and status == httpx.codes.NOT_FOUND and (retried or repeated):
+            status, answer = httpx.codes.NO_CONTENT, {}  # An earlier try has cancelled it.
+        self.journal.end(request, status, answer)
+        return _checked(status, answer)
+
+    def _send(self, method: str, path: str, **options: Any) -> tuple[httpx.Response, bool]:
+        """Send until there is a definite answer; return it, and whether there were other tries."""
+        deadline = time.monotonic() + self.give_up_after
+        for tries in count():
+            pause = random.uniform(0, min(5, 0.1 * 2**tries))  # noqa: S311 (spreads the retries)
+            try:
+                response = self.http.request(method, path, **options)
+                if not response.is_server_error and response.status_code not in {408, 429}:
+                    return response, tries > 0
+                problem, after = (
+                    f"status {response.status_code}",
+                    response.headers.get("Retry-After"),
+                )
+                pause += min(int(after), 60) if after and after.isdecimal() else 0
+            except httpx.TransportError as error:
+                problem = str(error) or type(error).__name__
+            if time.monotonic() + pause > deadline:
+                break
+            time.sleep(pause)
+        raise Unanswered(f"no definite answer ({problem}): repeat the command, with this journal")
+
+
+def _json(response: httpx.Response) -> Json:
+    if response.status_code in {401, 403}:
+        raise AccessDenied(f"status {response.status_code}: check the API key and its scopes")
+    try:
+        answer = response.json() if response.content else {}
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or response.is_redirect:
+        raise TicketBossError(f"{response.url} does not answer like TicketBoss: correct the URL")
+    return answer
+
+
+def _checked(status: int, answer: Json) -> Json:
+    """Return the answer if it is a success."""
+    if httpx.codes.is_success(status):
+        return answer
+    # A code and a sentence, in two formats: of /reservations, and of /api/v1.
+    code, message = answer.get("code") or answer.get("error"), answer.get("error")
+    message = answer.get("message") or message
+    if status == httpx.codes.CONFLICT:
+        raise Refused(str(code), str(message))
+    raise TicketBossError(f"the server rejects the request: {message} ({status} {code})")
+
+
+def read_api_key() -> str:
+    """Return the API key from the environment or a file, or an empty string."""
+    key = os.environ.get("TICKETBOSS_API_KEY", "")
+    if name := os.environ.get("TICKETBOSS_API_KEY_FILE"):
+        key = key or Path(name).read_text(encoding="utf-8")
+    if key and not re.fullmatch("tbk_[a-z0-9]{12}_[A-Za-z0-9]{43,}", key.strip()):
+        raise TicketBossError("the API key must look like tbk_<id>_<secret>")
+    return key.strip()
+
+
+def sell(client: TicketBoss, options: argparse.Namespace) -> int:
+    """Make new sales, and print each."""
+    for _ in range(options.count):
+        print(*client.reserve(options.event, options.seats), flush=True)
+    return 0
+
+
+def reconcile(client: TicketBoss, options: argparse.Namespace) -> int:
+    """Print the differences between the journal and the server."""
+    feed = Feed(options.event)
+    here, there = client.reconcile(feed)
+    for side, found in (("journal", here), ("server", there)):
+        for each in sorted(found):
+            print(f"only the {side} has", *each)
+    print(f"{len(feed.reservations)} reservations compared up to version {feed.version}")
+    return 1 if here or there else 0
+
+
+def main() -> int:
+    """Run the command and return the exit code."""
+    parser = argparse.ArgumentParser(description="Sell seats with TicketBoss, and reconcile.")
+    parser.add_argument("url", help="base URL of the server, such as https://tickets.example")
+    parser.add_argument("command", choices=["sell", "reconcile"])
+    parser.add_argument("--event", required=True)
+    parser.add_argument("--seats", type=int, default=1, help="seats of each sale")
+    parser.add_argument("--count", type=int, default=1, help="number of sales")
+    parser.add_argument("--partner", default="", help="partnerId; a server in open mode needs it")
+    parser.add_argument("--journal", type=Path, default=Path("ticketboss-journal.jsonl"))
+    options = parser.parse_args()
+    try:
+        journal, api_key = Journal(options.journal), read_api_key()
+        with closing(TicketBoss(options.url, journal, options.partner, api_key)) as client:
+            client.resume()
+            return (sell if options.command == "sell" else reconcile)(client, options)
+    except TicketBossError as error:
+        problem, exit_code = str(error), error.exit_code
+    except (OSError, UnicodeError, httpx.InvalidURL) as error:
+        problem, exit_code = str(error), 2
+    print(f"{parser.prog}: {problem}", file=sys.stderr)
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
