@@ -383,7 +383,7 @@ def main() -> int:
     parser.add_argument("--journal", type=Path, default=Path("ticketboss-journal.jsonl"))
     options = parser.parse_args()
     try:
-        journal, api_key = Journal(options.journal), read_api_key()
+        api_key, journal = read_api_key(), Journal(options.journal)
         with closing(TicketBoss(options.url, journal, options.partner, api_key)) as client:
             client.resume()
             return (sell if options.command == "sell" else reconcile)(client, options)

@@ -54,10 +54,11 @@ class Exchange(BaseHTTPRequestHandler):
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         handler = self.server.plan.pop(self.server.next_number(), Exchange.forward)
         try:
-            self._reply(handler(self))
+            answer = handler(self)
         except BaseException as error:
             self.server.failures.append(error)
             raise
+        self._reply(answer)
 
     do_DELETE = do_POST
 
