@@ -301,16 +301,14 @@ class TicketBoss:
         """Send until there is a definite answer; return it, and whether there were other tries."""
         deadline = time.monotonic() + self.give_up_after
         for tries in count():
-            pause = random.uniform(0, min(5, 0.1 * 2**tries))  # noqa: S311 (spreads the retries)
+            pause = random.uniform(0, 0.1 * 2 ** min(tries, 6))  # noqa: S311 (spreads the retries)
             try:
                 response = self.http.request(method, path, **options)
                 if not response.is_server_error and response.status_code not in {408, 429}:
                     return response, tries > 0
-                problem, after = (
-                    f"status {response.status_code}",
-                    response.headers.get("Retry-After"),
-                )
-                pause += min(int(after), 60) if after and after.isdecimal() else 0
+                problem = f"status {response.status_code}"
+                after = response.headers.get("Retry-After", "")
+                pause += min(int(after), 60) if after.isdecimal() else 0
             except httpx.TransportError as error:
                 problem = str(error) or type(error).__name__
             if time.monotonic() + pause > deadline:
