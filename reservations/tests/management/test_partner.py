@@ -69,7 +69,7 @@ def test_key_has_both_scopes_and_never_expires_by_default() -> None:
     PartnerFactory.create(slug="abc-corp")
     caller = verify(partner("key", "abc-corp").strip())
     assert caller
-    assert (caller.partner, caller.scopes) == ("abc-corp", {"read", "sell"})
+    assert (caller.partner, caller.scopes) == ("abc-corp", frozenset({"read", "sell"}))
     assert ApiKey.objects.get().expires_at is None
 
 
