@@ -5,6 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -17,7 +18,12 @@ from reservations.ledger import submit
 from reservations.ledger.commands import CancelBooking, EditEvent
 from reservations.models import Booking, Event, Reservation
 from reservations.tests.api.v1.client import BOOKINGS, EVENTS, assert_invalid
-from reservations.tests.factories import EventFactory, book
+from reservations.tests.factories import (
+    EventFactory,
+    PartnerFactory,
+    book,
+    caller_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +169,7 @@ def token(*values: object) -> str:
 
 
 UUID_TEXT = "01a1fe49-bd0f-71b7-80a6-fc318d83eb81"
+LATER = (datetime(2100, 1, 1, tzinfo=UTC), UUID_TEXT)
 INVALID_CURSORS = {
     "text": "x",
     "spaces": "  ",
@@ -224,12 +231,43 @@ def test_page_of_bookings_starts_inside_an_index(filters: dict[str, str], index:
     event = EventFactory.create(slug="e")
     for _ in range(10):
         book((event, 1))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE reservations_reservation, reservations_booking")
+    analyse()
     bookings = queries.get_bookings(caller=None, **filters)
     # Before all bookings: if none followed, an index without the status would cost the same.
-    position = (datetime(2100, 1, 1, tzinfo=UTC), UUID_TEXT)
-    assert_reads_range(queries.BOOKINGS_BY_TIME.rows_after(bookings, position)[:21], index)
+    assert_reads_range(queries.BOOKINGS_BY_TIME.rows_after(bookings, LATER)[:21], index)
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [({}, "booking_partner"), ({"status": "cancelled"}, "booking_partner_status")],
+    ids=["all", "status"],
+)
+def test_page_of_own_bookings_starts_inside_an_index(filters: dict[str, str], index: str) -> None:
+    owners = [*["abc-corp"] * 1000, *[""] * 3000]
+    Booking.objects.bulk_create(
+        Booking(partner=owner, status="cancelled" if number % 2 else "confirmed", created_at=day(1))
+        for number, owner in enumerate(owners)
+    )
+    analyse()
+    caller = caller_of(PartnerFactory.create(slug="abc-corp"))
+    bookings = queries.get_bookings(caller=caller, **filters)
+    assert_reads_range(queries.BOOKINGS_BY_TIME.rows_after(bookings, LATER)[:21], index)
+
+
+def test_page_of_own_reservations_starts_inside_an_index(event: Event) -> None:
+    Reservation.objects.bulk_create(
+        Reservation(event=event, partner=partner, seats=1, status="confirmed")
+        for partner in ["abc-corp", *["other-corp"] * 99] * 20
+    )
+    analyse()
+    own = queries.get_reservations(partner="abc-corp")
+    following = queries.RESERVATIONS_BY_ID.rows_after(own, (UUID(int=2**128 - 1),))
+    assert_reads_range(following[:21], "reservation_partner_newest")
+
+
+def analyse() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE reservations_reservation, reservations_booking")
 
 
 def test_page_of_events_starts_inside_an_index() -> None:
