@@ -4,7 +4,7 @@ Each action has one of the decorators ``public`` and ``requires``; an action wit
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
 from rest_framework.permissions import AllowAny, BasePermission
@@ -35,7 +35,7 @@ class HasScope(BasePermission):
         """
         if not uses_keys():
             return True
-        caller = cast("Caller | None", request.user)
+        caller: Caller | None = view.caller
         if caller is None:
             raise ApiKeyRequired
         if self.scope not in caller.scopes:
