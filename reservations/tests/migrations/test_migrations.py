@@ -17,7 +17,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 
 from reservations.ledger import submit
 from reservations.ledger.commands import Cancel, OpenSales, PauseSales
-from reservations.models import DEFAULT_EVENT, Booking, Event
+from reservations.models import DEFAULT_EVENT, Booking, Change, Event, Partner
 from reservations.tests.assertions import assert_inventory, assert_no_drift
 from reservations.tests.database import (
     locked,
@@ -25,7 +25,7 @@ from reservations.tests.database import (
     second_connection,
     wait_for_lock_waiters,
 )
-from reservations.tests.factories import EventFactory, book, hold, reserve
+from reservations.tests.factories import EventFactory, PartnerFactory, book, hold, issue, reserve
 from reservations.tests.queued_jobs import clear_jobs, jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -162,12 +162,7 @@ def test_foreign_keys_are_dropped_after_a_sale_in_flight(event: Event) -> None:
     with ThreadPoolExecutor(1) as pool, locked(event) as sale:
         migration = pool.submit(run_and_disconnect, partial(migrate, "0007"))
         wait_for_lock_waiters()
-        sale.execute(
-            "INSERT INTO reservations_change"
-            " (id, event_id, version, kind, seats, available_seats, actor)"
-            " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')",
-            [event.pk],
-        )
+        sale.execute(INSERT_CHANGE, [event.pk])
         sale.commit()
         migration.result(timeout=30)
     Event.objects.update(version=1)
@@ -196,6 +191,12 @@ def test_list_indexes_are_built_again_after_a_failure() -> None:
     migrate("0010")
 
 
+INSERT_CHANGE = (
+    "INSERT INTO reservations_change (id, event_id, version, kind, seats, available_seats, actor)"
+    " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')"
+)
+
+
 def insert_as_the_old_version(slug: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
@@ -220,12 +221,7 @@ def test_sales_control_is_added_after_a_sale_in_flight(event: Event) -> None:
     with ThreadPoolExecutor(1) as pool, locked(event) as sale:
         migration = pool.submit(run_and_disconnect, partial(migrate, "0013_sales_control"))
         wait_for_lock_waiters()
-        sale.execute(
-            "INSERT INTO reservations_change"
-            " (id, event_id, version, kind, seats, available_seats, actor)"
-            " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')",
-            [event.pk],
-        )
+        sale.execute(INSERT_CHANGE, [event.pk])
         sale.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
         sale.commit()
         migration.result(timeout=30)
@@ -283,6 +279,43 @@ def test_reverse_is_refused_while_sales_are_limited(event: Event, limit: dict[st
         migrate("0012")
     Event.objects.update(sales_paused=False, sales_open_at=None, sales_close_at=None)
     migrate("0012")
+
+
+def test_old_version_sells_on_the_tables_of_partners(event: Event) -> None:
+    with second_connection() as other:
+        other.execute(
+            "INSERT INTO reservations_booking (id, customer_email, status, created_at)"
+            " VALUES (gen_random_uuid(), 'ada@example.com', 'confirmed', now())"
+        )
+        other.execute(INSERT_CHANGE, [event.pk])
+        other.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+    assert list(Booking.objects.values_list("partner")) == [("",)]
+    assert list(Change.objects.values_list("request_id")) == [("",)]
+    assert_no_drift()
+
+
+def test_partners_are_added_after_a_sale_in_flight(event: Event) -> None:
+    migrate("0015")
+    with ThreadPoolExecutor(1) as pool, second_connection() as sale:
+        # The tables in the order of a sale: first the keys, at last the changes.
+        sale.execute("LOCK TABLE reservations_idempotencyrecord IN ROW EXCLUSIVE MODE")
+        migration = pool.submit(run_and_disconnect, partial(migrate, "0016"))
+        wait_for_lock_waiters()
+        sale.execute(INSERT_CHANGE, [event.pk])
+        sale.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+        sale.commit()
+        migration.result(timeout=30)
+    call_command("migrate", "reservations", verbosity=0)
+    assert_no_drift()
+
+
+def test_migration_of_partners_can_be_reversed(event: Event) -> None:
+    reserve(event)
+    issue(PartnerFactory.create())
+    migrate("0015")
+    call_command("migrate", "reservations", verbosity=0)
+    assert not Partner.objects.exists()
+    assert_no_drift()
 
 
 def test_migrations_lift_the_timeouts_and_restore_them() -> None:
