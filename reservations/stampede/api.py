@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
+from reservations.loopback import is_loopback
 from reservations.stampede.answers import (
     UnexpectedBody,
     error_code,
@@ -15,6 +16,7 @@ from reservations.stampede.answers import (
     parse_page,
     parse_summary,
 )
+from reservations.stampede.api_key import FILE_VARIABLE
 from reservations.stampede.consistency import Change, EventSummary
 from reservations.stampede.http import (
     CONNECTION_ERRORS,
@@ -28,6 +30,11 @@ from reservations.stampede.http import (
 _ACCEPT = {"Accept": "application/json"}
 _PAGE_SIZE = 100
 _RETRY_INTERVAL = 0.5
+UNAUTHORIZED, FORBIDDEN = 401, 403
+_REMEDIES = {
+    UNAUTHORIZED: f"name a file with a valid key in {FILE_VARIABLE}",
+    FORBIDDEN: "use a key with the scope sell, and leave out --partner",
+}
 
 
 class UnusableServer(Exception):
@@ -41,19 +48,26 @@ class TemporarilyUnavailable(UnusableServer):
 class ApiClient:
     """A client for one event on one server."""
 
-    def __init__(self, url: str, event: str) -> None:
+    def __init__(self, url: str, event: str, key: str = "") -> None:
         """Create a client without opening a connection.
 
         Args:
             url: the base URL of the server.
             event: the event's slug.
+            key: the API key to send with each request; empty to send none.
 
         Raises:
-            UnusableServer: ``url`` is not a valid server URL.
+            UnusableServer: ``url`` is not a valid server URL, or would expose the key.
         """
         self.url = url.rstrip("/")
         self.event = event
         self._https, self._host, self._port, prefix = _split_url(url)
+        if key and not self._https and not is_loopback(self._host):
+            raise UnusableServer(
+                f"{self.url} would get the API key unencrypted: use https://, or leave out the key"
+            )
+        self.authorization = {"Authorization": f"Bearer {key}"} if key else {}
+        """The header with the key."""
         # Shared by all connections: loading the CA certificates takes longer than a request.
         self._tls = ssl.create_default_context() if self._https else None
         self._connection = self.connect()
@@ -134,7 +148,7 @@ class ApiClient:
 
     def _get(self, path: str) -> Any:
         try:
-            answer = exchange(self._connection, "GET", path, headers=_ACCEPT)
+            answer = exchange(self._connection, "GET", path, headers=_ACCEPT | self.authorization)
         except BodyTooLarge as error:
             raise self._not_ticketboss() from error
         except CONNECTION_ERRORS as error:
@@ -144,9 +158,10 @@ class ApiClient:
             ) from error
         if answer.status == 200:  # noqa: PLR2004 (OK)
             return answer.body
-        raise self._error_for(answer)
+        raise self.error_for(answer)
 
-    def _error_for(self, answer: Answer) -> UnusableServer:
+    def error_for(self, answer: Answer) -> UnusableServer:
+        """Return why ``answer``, which is not a success, makes the server unusable."""
         problem = f"{self.url} answers {answer.status}"
         if answer.location:
             return UnusableServer(f"{problem} and redirects{self._target(answer.location)}")
@@ -156,10 +171,9 @@ class ApiClient:
             )
         if answer.status >= 500:  # noqa: PLR2004 (an error of the server, or of a proxy)
             return TemporarilyUnavailable(f"{problem} and is not ready: try again in a moment")
-        if error_code(answer.body):
-            return UnusableServer(
-                f"{problem}, {error_message(answer.body)}: correct the URL, or check the server"
-            )
+        if message := error_message(answer.body):
+            remedy = _REMEDIES.get(answer.status, "correct the URL, or check the server")
+            return UnusableServer(f"{problem}, {message}: {remedy}")
         return self._not_ticketboss()
 
     def _target(self, location: str) -> str:

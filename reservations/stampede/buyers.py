@@ -17,7 +17,7 @@ from threading import Event
 from typing import Any
 
 from reservations.stampede.answers import error_code, parse_sale
-from reservations.stampede.api import ApiClient
+from reservations.stampede.api import FORBIDDEN, UNAUTHORIZED, ApiClient
 from reservations.stampede.consistency import Sale
 from reservations.stampede.http import CONNECTION_ERRORS, describe_error, exchange
 
@@ -104,15 +104,21 @@ class Buyer:
     After a 503 or a connection error, it pauses first.
     """
 
-    def __init__(self, api: ApiClient, partner: str, seats: int, stop: Event) -> None:
+    def __init__(self, api: ApiClient, partner: str | None, seats: int, stop: Event) -> None:
         self.totals = LoadTotals()
         self._api = api
         self._stop = stop
-        request = {"partnerId": partner, "seats": seats, "eventId": api.event}
-        self._body = json.dumps(request).encode()
+        request = {"seats": seats, "eventId": api.event}
+        owner = {} if partner is None else {"partnerId": partner}
+        self._body = json.dumps(owner | request).encode()
+        self._headers = _HEADERS | api.authorization
 
     def run(self) -> None:
-        """Request seats until ``stop`` is set, then wait for the request in progress."""
+        """Request seats until ``stop`` is set, then wait for the request in progress.
+
+        Raises:
+            UnusableServer: the server refuses access; ``stop`` is set.
+        """
         with closing(self._api.connect()) as connection:
             while not self._stop.is_set():
                 if pause := self._send(connection):
@@ -122,10 +128,13 @@ class Buyer:
         """Send one request; return how many seconds to pause before the next."""
         started = time.perf_counter()
         try:
-            answer = exchange(connection, "POST", self._api.reservations, self._body, _HEADERS)
+            answer = exchange(connection, "POST", self._api.reservations, self._body, self._headers)
         except CONNECTION_ERRORS as error:
             self.totals.connection_errors[describe_error(error)] += 1
             return _PAUSE_AFTER_CONNECTION_ERROR
+        if answer.status in {UNAUTHORIZED, FORBIDDEN}:
+            self._stop.set()
+            raise self._api.error_for(answer)
         self.totals.record(answer.status, answer.body, time.perf_counter() - started)
         return _pause(answer.retry_after) if answer.status == _UNAVAILABLE else 0
 
@@ -140,13 +149,16 @@ def run_load(
 ) -> float:
     """Run all buyers concurrently; return the seconds until the last answer.
 
-    Ctrl-C ends the load early.
+    Ctrl-C ends the load early, and so does a server that refuses access.
 
     Args:
         buyers: the clients; all of them watch ``stop``.
         stop: set when the load ends, to make the buyers finish.
         seconds: how long the buyers send requests.
         on_progress: called about ten times per second with the elapsed seconds.
+
+    Raises:
+        UnusableServer: the server refuses access.
     """
     started = time.monotonic()
     running: list[Future[None]] = []
@@ -155,7 +167,8 @@ def run_load(
             running.extend(pool.submit(buyer.run) for buyer in buyers)
             while (elapsed := time.monotonic() - started) < seconds:
                 on_progress(elapsed)
-                time.sleep(min(_PROGRESS_INTERVAL, seconds - elapsed))
+                if stop.wait(min(_PROGRESS_INTERVAL, seconds - elapsed)):
+                    break
         finally:
             stop.set()
     for each in running:

@@ -1,7 +1,6 @@
 """Settings that are refused because they would expose data or passwords."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from django.core.checks.security.base import (
@@ -9,6 +8,8 @@ from django.core.checks.security.base import (
     SECRET_KEY_MIN_LENGTH,
     SECRET_KEY_MIN_UNIQUE_CHARACTERS,
 )
+
+from reservations.loopback import is_loopback
 
 RISKS = {
     "weak_secret_key": "SECRET_KEY must be secret and random, with at least "
@@ -53,16 +54,6 @@ def _is_weak(key: str) -> bool:
         or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS
         or key.startswith(_PUBLISHED_KEYS)
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether ``host``, a name or an address, certainly is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def leaves_encryption_open(database: Mapping[str, Any], environ: Mapping[str, str]) -> bool:

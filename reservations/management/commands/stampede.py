@@ -1,5 +1,6 @@
 """``manage.py stampede URL``: load test one event of a running server."""
 
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from reservations.models import DEFAULT_EVENT
 from reservations.stampede.api import ApiClient, UnusableServer
+from reservations.stampede.api_key import UnusableKey, read_api_key
 from reservations.stampede.buyers import Buyer, LoadTotals, combine, run_load
 from reservations.stampede.consistency import Change, EventSummary, Observations, find_violations
 from reservations.stampede.report import ProgressBar, describe_load, describe_result
@@ -35,8 +37,10 @@ class Command(BaseCommand):
         "Load test one event of a running TicketBoss server: many concurrent buyers request "
         "seats, then the command checks the event's change feed for oversold seats and other "
         "inconsistencies. The seats are really sold, so use an event meant for this. Needs no "
-        "database. Ctrl-C ends the load early and still runs the check. Exit codes: 0 consistent, "
-        "1 inconsistent, 2 nothing could be checked, 130 interrupted."
+        "database. A server with API_ACCESS=keys needs an API key, in TICKETBOSS_API_KEY or in the "
+        "file that TICKETBOSS_API_KEY_FILE names. Ctrl-C ends the load early and still runs the "
+        "check. Exit codes: 0 consistent, 1 inconsistent, 2 nothing could be checked, 130 "
+        "interrupted."
     )
     requires_system_checks = ()
 
@@ -65,16 +69,16 @@ class Command(BaseCommand):
         )
         add(
             "--partner",
-            default="stampede",
-            help="partnerId of the reservations (default: %(default)s)",
+            help="partnerId of the reservations (default: stampede, or the partner of the API key)",
         )
 
     def handle(self, *, url: str, event: str, **options: Any) -> None:
         """Run the load and check the result."""
         try:
-            with closing(ApiClient(url, event)) as api:
+            key = read_api_key(os.environ)
+            with closing(ApiClient(url, event, key)) as api:
                 self._run(api, **options)
-        except UnusableServer as error:
+        except (UnusableKey, UnusableServer) as error:
             raise CommandError(str(error), returncode=2) from error
         except KeyboardInterrupt:
             raise CommandError(
@@ -82,15 +86,26 @@ class Command(BaseCommand):
             ) from None
 
     def _run(
-        self, api: ApiClient, *, buyers: int, seats: int, seconds: float, partner: str, **_: Any
+        self,
+        api: ApiClient,
+        *,
+        buyers: int,
+        seats: int,
+        seconds: float,
+        partner: str | None,
+        **_: Any,
     ) -> None:
         stop = Event()
+        if partner is None and not api.authorization:
+            partner = "stampede"
         clients = [Buyer(api, partner, seats, stop) for _ in range(buyers)]
         progress = ProgressBar(sys.stderr, clients, seconds)
         before = api.summary()
-        elapsed = run_load(clients, stop, seconds, progress.update)
+        try:
+            elapsed = run_load(clients, stop, seconds, progress.update)
+        finally:
+            progress.replace("")
         totals = combine(client.totals for client in clients)
-        progress.replace("")
         self.stdout.write(describe_load(totals, elapsed))
         progress.replace("Reading the change feed ...")
         after = api.summary(retry_for=_RECOVERY_SECONDS)

@@ -117,6 +117,15 @@ class UnknownOutcomes(FakeEvent):
         return status, body
 
 
+class Denying(FakeEvent):
+    """Refuses access after its first sale, as if the key had been revoked."""
+
+    denial: Answer = (401, {"error": "A valid API key is required", "code": "unauthorized"})
+
+    def reserve(self, seats: int) -> Answer:
+        return self.denial if self.feed else super().reserve(seats)
+
+
 class Redirecting(FakeEvent):
     """Redirects to another server."""
 

@@ -88,6 +88,33 @@ def test_consistent_history_has_no_violations(observations: Observations) -> Non
     assert oversold_seats(observations) == 0
 
 
+def hide_others(observations: Observations) -> Observations:
+    """Return what a partner observes: the feed does not tell whose the other reservations are."""
+    own = {sale.reservation_id for sale in observations.sales}
+    feed = [
+        change if change.reservation_id in own else replace(change, reservation_id=None)
+        for change in observations.feed
+    ]
+    return replace(observations, feed=feed)
+
+
+@given(histories())
+def test_hidden_reservations_of_others_are_consistent(observations: Observations) -> None:
+    assert find_violations(hide_others(observations)) == []
+
+
+@given(HISTORIES_WITH_SALES, st.data())
+def test_own_reservation_that_is_hidden_is_found(
+    observations: Observations, data: st.DataObject
+) -> None:
+    hidden = data.draw(st.sampled_from(observations.sales))
+    others = [sale for sale in observations.sales if sale != hidden]
+    feed = hide_others(replace(observations, sales=others)).feed
+    assert find_violations(replace(observations, feed=feed)) == [
+        f"reservation {hidden.reservation_id} of 3 seats was sold, but is in the feed 0 times"
+    ]
+
+
 @given(histories(), st.data())
 def test_unanswered_requests_may_appear_in_the_feed(
     observations: Observations, data: st.DataObject

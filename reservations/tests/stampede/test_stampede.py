@@ -18,11 +18,14 @@ from pytest_django.live_server_helper import LiveServer
 
 from reservations.ledger import submit
 from reservations.ledger.commands import EditEvent, PauseSales
-from reservations.models import Event
+from reservations.models import Event, Scope
 from reservations.stampede import buyers
+from reservations.stampede.api import ApiClient, UnusableServer
+from reservations.stampede.api_key import FILE_VARIABLE, VARIABLE, UnusableKey, read_api_key
 from reservations.stampede.buyers import MAX_KINDS, LoadTotals, combine
 from reservations.tests.assertions import assert_no_drift
 from reservations.tests.commands import run_command
+from reservations.tests.factories import PartnerFactory, issue, reservation_of
 from reservations.tests.stampede import fake_servers
 from reservations.tests.waiting import wait_until
 
@@ -40,6 +43,13 @@ def count_in(out: str, name: str) -> int:
     found = re.search(rf"^{name} +([\d,]+)", out, re.MULTILINE)
     assert found, out
     return int(found[1].replace(",", ""))
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ignore a key in the environment of the tests."""
+    for name in (VARIABLE, FILE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -73,6 +83,122 @@ def test_change_feed_of_several_pages_is_read(
     assert code == 0, out
     assert count_in(out, "accepted") == 12
     assert "12 changes since version 1," in out
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize("in_file", [False, True], ids=["value", "file"])
+def test_load_with_a_key_sells_to_its_partner(
+    server_url: str, event: Event, in_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(reservation_of(event, partner="another"))
+    key = str(issue(PartnerFactory.create(slug="abc-corp")))
+    (tmp_path / "key").write_text(f"{key}\n")
+    name, value = ("_FILE", str(tmp_path / "key")) if in_file else ("", key)
+    monkeypatch.setenv(f"TICKETBOSS_API_KEY{name}", value)
+    code, out = stampede(server_url)
+    assert code == 0, out
+    assert "CONSISTENT: 0 seats oversold, 10 of 10 seats taken" in out
+    assert "3 accepted reservations, each in the change feed once; 0 other changes" in out
+    assert key not in out
+    assert event.reservations.filter(partner="abc-corp").count() == 3
+
+
+KEY_REQUIRED = "answers 401, A valid API key is required: name a file with a valid key in"
+
+
+@pytest.mark.usefixtures("keys")
+def test_load_without_a_key_is_refused_at_once(server_url: str) -> None:
+    code, out = stampede(server_url, "--seconds", "600")
+    assert code == 2
+    assert out == f"{server_url} {KEY_REQUIRED} TICKETBOSS_API_KEY_FILE"
+
+
+@pytest.mark.usefixtures("keys")
+def test_load_with_a_revoked_key_is_refused_at_once(
+    server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETBOSS_API_KEY", str(issue(PartnerFactory.create(), revoked=True)))
+    code, out = stampede(server_url, "--seconds", "600")
+    assert code == 2
+    assert out == f"{server_url} {KEY_REQUIRED} TICKETBOSS_API_KEY_FILE"
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("scope", "options"),
+    [(Scope.READ, []), (Scope.SELL, ["--partner", "another"])],
+    ids=["scope", "partner"],
+)
+def test_load_with_an_unsuitable_key_is_refused_at_once(
+    server_url: str, scope: Scope, options: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKETBOSS_API_KEY", str(issue(PartnerFactory.create(), scope)))
+    code, out = stampede(server_url, "--seconds", "600", *options)
+    assert code == 2
+    assert out.startswith(f"{server_url} answers 403, ")
+    assert out.endswith(": use a key with the scope sell, and leave out --partner")
+
+
+@pytest.mark.parametrize(
+    ("denial", "sentence"),
+    [
+        (fake_servers.Denying.denial, f"{KEY_REQUIRED} TICKETBOSS_API_KEY_FILE"),
+        ((403, None), "does not answer like TicketBoss: correct the URL"),
+    ],
+    ids=["revoked", "proxy"],
+)
+def test_access_refused_during_the_load_ends_it(denial: fake_servers.Answer, sentence: str) -> None:
+    event = fake_servers.Denying()
+    event.denial = denial
+    with fake_servers.serving(event) as url:
+        assert stampede(url, "--seconds", "600") == (2, f"{url} {sentence}")
+
+
+@pytest.mark.parametrize("text", ["two words", "a\nb", "\x1b[2J", "sch\u00f6n", "a" * 9 + "\x00"])
+def test_text_that_is_no_key_is_not_repeated(text: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(text)
+    for environ in ({VARIABLE: text}, {FILE_VARIABLE: str(tmp_path / "key")}):
+        with pytest.raises(UnusableKey) as refused:
+            read_api_key(environ)
+        assert str(refused.value).startswith(*environ)
+        assert "it must look like tbk_<id>_<secret>" in str(refused.value)
+        assert text not in str(refused.value)
+
+
+@pytest.mark.parametrize("path", ["/nonexistent", "/", sys.executable, "x" * 5000])
+def test_key_file_that_cannot_be_read_exits_2(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FILE_VARIABLE, path)
+    code, out = stampede(unused_address())
+    assert (code, out) == (2, f"{FILE_VARIABLE} must be the path of a readable file")
+
+
+def test_empty_file_is_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "key").touch()
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "key"))
+    code, out = stampede(unused_address())
+    assert (code, "has no API key" in out) == (2, True), out
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://tickets.example", False),
+        ("http://192.0.2.1:8000", False),
+        ("http://127.0.0.1.tickets.example", False),
+        ("http://0.0.0.0", False),
+        ("https://tickets.example", True),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.2", True),
+        ("http://[::1]:8000", True),
+    ],
+)
+def test_key_is_sent_unencrypted_to_this_machine_only(url: str, sent: bool) -> None:
+    if sent:
+        assert ApiClient(url, "x", "a-key").authorization == {"Authorization": "Bearer a-key"}
+    else:
+        with pytest.raises(UnusableServer, match="would get the API key unencrypted: use https://"):
+            ApiClient(url, "x", "a-key")
+    assert ApiClient(url, "x").authorization == {}
 
 
 def test_paused_event_exits_2(server_url: str, event: Event) -> None:
