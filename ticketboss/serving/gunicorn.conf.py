@@ -24,6 +24,8 @@ import psycopg.waiting
 from django.conf import settings
 from gunicorn.glogging import Logger
 
+from ticketboss.checks import OPEN_ACCESS
+
 wsgi_app = "ticketboss.wsgi:application"
 bind = [each for each in (settings.ADDRESS, settings.METRICS_BIND) if each]
 workers = settings.WEB_CONCURRENCY
@@ -68,7 +70,9 @@ logger_class = _Logger
 
 
 def on_starting(server):
-    """Warn if the limit of open files allows fewer connections than configured."""
+    """Warn if production is open, or has fewer connections than configured."""
+    if settings.API_ACCESS == "open" and not settings.DEBUG:
+        server.log.warning("%s %s", OPEN_ACCESS.msg, OPEN_ACCESS.hint)
     if worker_connections < settings.WORKER_CONNECTIONS:
         server.log.warning(
             "Each process accepts %d connections instead of WORKER_CONNECTIONS=%d: "

@@ -149,6 +149,8 @@ def test_settings_docs_contain_the_defaults(mode: str, required: dict[str, str])
         ("WORKER_CLASS", "sync", "one of: ticketboss, gevent"),
         ("PORT", "65536", "less than or equal to 65535"),
         ("DJANGO_DEBUG", "maybe", "Not a valid boolean"),
+        ("API_ACCESS", "public", "Must be one of: open, keys"),
+        ("API_ACCESS", "Keys", "Must be one of: open, keys"),
         ("LOG_LEVEL", "LOUD", "Must be one of: DEBUG"),
         ("COMMIT_TIMEOUT", "0", "greater than or equal to 0.1"),
         ("GROUP_COMMIT", "maybe", "Not a valid boolean"),
@@ -311,6 +313,22 @@ def test_hosts_and_origins_are_those_that_browsers_send(
     name: str, value: str, expected: list[str]
 ) -> None:
     assert loaded({name: value})[name] == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "access"),
+    [
+        ({}, {}, "open"),
+        (PRODUCTION, {}, "keys"),
+        (PRODUCTION, {"API_ACCESS": " "}, "keys"),
+        ({}, {"API_ACCESS": "keys"}, "keys"),
+        (PRODUCTION, {"API_ACCESS": "open"}, "open"),
+    ],
+)
+def test_production_requires_keys_unless_it_is_set_to_open(
+    mode: dict[str, str], value: dict[str, str], access: str
+) -> None:
+    assert loaded(mode | value)["API_ACCESS"] == access
 
 
 PUBLISHED_KEY = "only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz"
