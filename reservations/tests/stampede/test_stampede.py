@@ -157,12 +157,11 @@ def test_access_refused_during_the_load_ends_it(denial: fake_servers.Answer, sen
 @pytest.mark.parametrize("text", ["two words", "a\nb", "\x1b[2J", "sch\u00f6n", "a" * 9 + "\x00"])
 def test_text_that_is_no_key_is_not_repeated(text: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(text)
-    for environ in ({VARIABLE: text}, {FILE_VARIABLE: str(tmp_path / "key")}):
+    for name, value in ((VARIABLE, text), (FILE_VARIABLE, str(tmp_path / "key"))):
         with pytest.raises(UnusableKey) as refused:
-            read_api_key(environ)
-        assert str(refused.value).startswith(*environ)
-        assert "it must look like tbk_<id>_<secret>" in str(refused.value)
-        assert text not in str(refused.value)
+            read_api_key({name: value})
+        expected = f"{name} has no API key: it must look like tbk_<id>_<secret>"
+        assert str(refused.value) == expected
 
 
 @pytest.mark.parametrize("path", ["/nonexistent", "/", sys.executable, "x" * 5000])
