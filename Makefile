@@ -61,7 +61,7 @@ format: $(VENV)/.development  ## format the code, and fix what ruff can fix
 openapi: $(VENV)/.development  ## regenerate docs/openapi.yaml
 	API_ACCESS=keys $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-bench: $(VENV)/.runtime  ## benchmark sales of a hot event, about 9 minutes; ARGS=--quick for a trial
+bench: $(VENV)/.runtime  ## benchmark sales of a hot event, about 11 minutes; ARGS=--quick for a trial
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 requirements: $(VENV)/.development  ## update the pinned requirements from requirements*.in, with hashes

@@ -14,6 +14,7 @@ import psycopg
 from serving import ROOT, Cluster, environment
 
 SEATS = 2_000_000_000
+PARTNER = "benchmark"
 # Enough for pgbench and the connection pools of two servers.
 MAX_CONNECTIONS = 400
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -61,12 +62,13 @@ IDLE_CHECKS, IDLE_TIMEOUT = 5, 20
 
 
 def production_settings() -> dict[str, str]:
-    """Return the environment of a production server, except that no proxy terminates TLS."""
+    """Return the environment of a production server, but without TLS and without keys."""
     return {
         "DJANGO_DEBUG": "0",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECURE_SSL_REDIRECT": "0",
+        "API_ACCESS": "open",
     }
 
 
@@ -131,6 +133,15 @@ class BenchmarkDatabase:
         self._connection.execute(INSERT_EVENT, {"slug": slug, "seats": seats})
         return slug
 
+    def create_key(self) -> str:
+        """Create the partner of the benchmark, and return a key with which it can sell.
+
+        Raises:
+            SystemExit: the command failed.
+        """
+        self._manage("partner", "create", PARTNER)
+        return self._manage("partner", "key", PARTNER, "--scope", "sell").strip()
+
     def fill(self, slug: str, rows: int) -> None:
         """Insert ``rows`` reservations and their changes for an event that has none."""
         # Skip foreign key checks, which PostgreSQL does row by row.
@@ -171,8 +182,12 @@ class BenchmarkDatabase:
         Raises:
             SystemExit: ``verify_inventory`` failed.
         """
+        return len(json.loads(self._manage("verify_inventory", "--json"))["drift"])
+
+    def _manage(self, *arguments: str) -> str:
+        """Run ``manage.py``, and return what it prints. It exits with 1 if it finds drift."""
         done = subprocess.run(
-            [sys.executable, "manage.py", "verify_inventory", "--json"],
+            [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
             env=environment(self.home, self.server_settings),
             stdout=subprocess.PIPE,
@@ -180,8 +195,8 @@ class BenchmarkDatabase:
             text=True,
         )
         if not done.stdout:
-            raise SystemExit(f"verify_inventory failed with exit code {done.returncode}")
-        return len(json.loads(done.stdout)["drift"])
+            raise SystemExit(f"{' '.join(arguments)} failed with exit code {done.returncode}")
+        return done.stdout
 
 
 @contextmanager

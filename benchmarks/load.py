@@ -1,6 +1,7 @@
 """The load generators: wrk over HTTP, pgbench in SQL."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -78,6 +79,8 @@ class Target:
     arguments: Sequence[str] = ()
     """Arguments for the script."""
     headers: Sequence[str] = ()
+    key: str = field(default="", repr=False)
+    """The API key, for ``reserve.lua``. Other users could read it on the command line."""
 
 
 def log(text: str) -> None:
@@ -106,6 +109,7 @@ def start_wrk(target: Target, *, clients: int, seconds: int) -> subprocess.Popen
             *(target.url, "--", *target.arguments),
         ],
         cwd=SCRIPTS,  # so that the scripts can require each other
+        env=os.environ | {"TICKETBOSS_API_KEY": target.key},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -118,6 +118,15 @@ RATIOS = (
         _HOT,
         "SQLite (no framework), 128 clients",
     ),
+    *(
+        Ratio(
+            f"reservations/s with a key ÷ without keys, {clients} clients",
+            f"reservations with a key, {clients} clients",
+            f"reservations without keys, {clients} clients",
+            at_least=0.95,
+        )
+        for clients in (32, 128)
+    ),
     Ratio(
         "reservations/s ÷ requests/s of an empty view, 128 clients",
         _HOT,

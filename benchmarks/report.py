@@ -23,6 +23,7 @@ RESULTS = Path(__file__).with_name("results")
 _MIN_ROUNDS = 3
 _PACKAGES = ("Django", "djangorestframework", "psycopg", "gunicorn", "gevent", "httptools")
 _SETTINGS = (
+    "API_ACCESS",
     "WEB_CONCURRENCY",
     "DATABASE_POOL_SIZE",
     "GROUP_COMMIT",

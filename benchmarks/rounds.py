@@ -38,6 +38,10 @@ class Benchmark:
     """The server with production settings."""
     off: Served
     """The server without group commit."""
+    keyed: Served
+    """The server that requires an API key."""
+    key: str = field(repr=False)
+    """The partner's API key."""
     before: Served | None
     """A server that runs older code, with production settings."""
     sqlite_urls: Mapping[str, str]
@@ -60,6 +64,7 @@ class Benchmark:
         for workload in (
             self._reservations(FEW_CLIENTS),
             self._reservations_off(FEW_CLIENTS),
+            self._reservations_keyed(FEW_CLIENTS),
             self._pgbench(FEW_CLIENTS),
             *self._others(FEW_CLIENTS).values(),
         ):
@@ -106,6 +111,20 @@ class Benchmark:
                 **self._new_and_older(FEW_CLIENTS, {"bookings": bookings}),
             }
         )
+
+    def with_keys(self) -> None:
+        """Compare reservations of a partner with an API key and without; 128 and 32 clients."""
+        for clients in (MANY_CLIENTS, FEW_CLIENTS):
+            workloads = {
+                "with a key": self._reservations_keyed(clients),
+                "without keys": self._reservations(clients),
+            }
+            self._alternate(
+                {
+                    f"reservations {name}, {clients} clients": workload
+                    for name, workload in workloads.items()
+                }
+            )
 
     def lone_client(self) -> None:
         """Compare a lone client's reservations without group commit, and during an attack."""
@@ -274,14 +293,22 @@ class Benchmark:
     def _reservations_off(self, clients: int, seconds: int = 0) -> Workload:
         return lambda: self._sell(self.off, clients, seconds, self.unexpected_off)
 
+    def _reservations_keyed(self, clients: int) -> Workload:
+        return lambda: self._sell(self.keyed, clients, 0, self.unexpected, self.key)
+
     def _pgbench(self, clients: int, seconds: int = 0) -> Workload:
         return lambda: run_pgbench(self.cluster, clients=clients, seconds=seconds or self.seconds)
 
     def _sell(
-        self, served: Served, clients: int, seconds: int, unexpected: Counter[str]
+        self,
+        served: Served,
+        clients: int,
+        seconds: int,
+        unexpected: Counter[str],
+        key: str = "",
     ) -> LoadResult:
         # Each round uses a new event.
-        target = self._reserve(served, self.database.open_event())
+        target = replace(self._reserve(served, self.database.open_event()), key=key)
         before = served.cpu_seconds()
         result = self._run(target, clients, seconds or self.seconds, unexpected)
         used = served.cpu_seconds() - before

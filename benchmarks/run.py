@@ -20,6 +20,7 @@ from rounds import Benchmark
 from serving import ROOT, Cluster, Served, gunicorn, server
 
 GROUP_COMMIT_OFF = {"GROUP_COMMIT": "0"}
+WITH_KEYS = {"API_ACCESS": "keys"}
 # Settings that can be overridden from the environment, for example: WEB_CONCURRENCY=4 make bench
 ADJUSTABLE = (
     "WEB_CONCURRENCY",
@@ -112,7 +113,7 @@ def raise_open_file_limit() -> None:
 
 @contextmanager
 def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.RunInfo]]:
-    """Keep the database and both servers running; yield the benchmark and facts about the run.
+    """Keep the database and all servers running; yield the benchmark and facts about the run.
 
     Raises:
         SystemExit: a required program is missing, or the database is not durable.
@@ -129,6 +130,7 @@ def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.Run
         older_server(home, settings, options.before) as before,
         server(home, settings) as on,
         server(home, settings | GROUP_COMMIT_OFF) as off,
+        server(home, settings | WITH_KEYS) as keyed,
         sqlite_server(home.parent, "django_application") as sqlite_django,
         sqlite_server(home.parent, "bare_application") as sqlite_bare,
         cluster.connect("ticketboss") as connection,
@@ -147,6 +149,8 @@ def set_up(home: Path, options: Options) -> Iterator[tuple[Benchmark, report.Run
             database,
             on,
             off,
+            keyed,
+            database.create_key(),
             before,
             {"Django": sqlite_django, "no framework": sqlite_bare},
             options.seconds,
@@ -196,6 +200,7 @@ def measure(
     benchmark.warm_up()
     benchmark.hot_event()
     benchmark.some_clients()
+    benchmark.with_keys()
     benchmark.lone_client()
     benchmark.locked_event()
     benchmark.many_clients()
