@@ -124,8 +124,8 @@ class ServerProcess:
         assert found, self.output
         return Path(found[1]).read_text().strip()
 
-    def request(self, method: str, path: str, body: object = None) -> Response:
-        """Send a request on a new connection.
+    def request(self, method: str, path: str, body: object = None, *, key: str = "") -> Response:
+        """Send a request on a new connection, with an API key unless it is empty.
 
         Raises:
             OSError: no connection, or no valid HTTP response.
@@ -133,6 +133,7 @@ class ServerProcess:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
+            headers |= {"Authorization": f"Bearer {key}"} if key else {}
             payload = json.dumps(body) if body is not None else None
             connection.request(method, path, body=payload, headers=headers)
             response = connection.getresponse()
@@ -143,9 +144,10 @@ class ServerProcess:
         finally:
             connection.close()
 
-    def reserve(self, seats: int = 1) -> Response:
+    def reserve(self, seats: int = 1, *, key: str = "") -> Response:
         """Reserve seats of the default event."""
-        return self.request("POST", "/reservations", {"partnerId": "abc-corp", "seats": seats})
+        body = {"partnerId": "abc-corp", "seats": seats}
+        return self.request("POST", "/reservations", body, key=key)
 
     def postmaster(self) -> psutil.Process:
         """Return the main process of the embedded PostgreSQL server."""

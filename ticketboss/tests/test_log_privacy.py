@@ -36,6 +36,7 @@ def server(request: pytest.FixtureRequest, migrated_home: Path) -> Iterator[Serv
     with ServerProcess(
         migrated_home,
         DJANGO_DEBUG=request.param,
+        API_ACCESS="open",
         SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="127.0.0.1",
         SECURE_SSL_REDIRECT="0",

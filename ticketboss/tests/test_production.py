@@ -34,11 +34,12 @@ def server(shared_home: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def send(server: ServerProcess, method: str, path: str, **headers: str) -> HTTPResponse:
+def send(
+    server: ServerProcess, method: str, path: str, body: str | None = None, **headers: str
+) -> HTTPResponse:
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    connection.request(
-        method, path, headers={name.replace("_", "-"): value for name, value in headers.items()}
-    )
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
     response = connection.getresponse()
     response.read()
     connection.close()
@@ -46,6 +47,33 @@ def send(server: ServerProcess, method: str, path: str, **headers: str) -> HTTPR
 
 
 HTTPS = {"Host": "tickets.example", "X_Scheme": "https"}
+
+
+SALE = '{"partnerId": "abc-corp", "seats": 1}'
+
+
+def test_sale_without_a_key_is_refused_by_default(server: ServerProcess) -> None:
+    response = send(server, "POST", "/reservations", SALE, **HTTPS, Content_Type="application/json")
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="TicketBoss"'
+    assert send(server, "GET", "/reservations", **HTTPS).status == 200
+    assert "API_ACCESS" not in server.output
+
+
+def test_production_without_keys_sells_but_warns_once(migrated_home: Path) -> None:
+    with ServerProcess(
+        migrated_home,
+        DJANGO_DEBUG="0",
+        API_ACCESS="open",
+        SECRET_KEY="0123456789" * 5,
+        ALLOWED_HOSTS="127.0.0.1",
+        SECURE_SSL_REDIRECT="0",
+        WEB_CONCURRENCY="2",
+    ) as server:
+        assert server.reserve().status == 201
+        lines = [json.loads(line) for line in re.findall(r"^{.*}$", server.output, re.MULTILINE)]
+        [warning] = [line for line in lines if line["level"] == "warning"]
+        assert warning["event"].startswith("API_ACCESS is open: everybody ")
 
 
 def test_get_over_http_redirects_to_https_with_301(server: ServerProcess) -> None:

@@ -111,6 +111,19 @@ def test_role_sells_sends_mail_and_serves_the_admin(cluster: Cluster, url: str) 
         assert done.returncode == 0, done.stderr
 
 
+def test_role_issues_keys_and_sells_to_partners(cluster: Cluster, url: str) -> None:
+    home = cluster.install.home.parent
+    assert manage(home, "partner", "create", "abc-corp", DATABASE_URL=url).returncode == 0
+    key = manage(home, "partner", "key", "abc-corp", DATABASE_URL=url).stdout.strip()
+    with ServerProcess(home, DATABASE_URL=url, API_ACCESS="keys") as server:
+        assert server.reserve().status == 401
+        assert server.reserve(key=key).status == 201
+        assert manage(home, "partner", "revoke", key[4:16], DATABASE_URL=url).returncode == 0
+        assert server.reserve(key=key).status == 401
+        assert key not in server.output
+        assert "permission denied" not in server.output
+
+
 def test_script_can_run_before_the_migrations(home: Path, folder: Path) -> None:
     """The order of compose.yaml for a new database."""
     cluster = Cluster(home)

@@ -45,6 +45,7 @@ def server(shared_home: Path) -> Iterator[ServerProcess]:
         MAX_CONCURRENT_REQUESTS=str(LIMIT),
         METRICS_BIND=METRICS,
         DJANGO_DEBUG="0",
+        API_ACCESS="open",
         SECURE_SSL_REDIRECT="0",
         SECRET_KEY="0123456789" * 5,
         ALLOWED_HOSTS="localhost,127.0.0.1",
