@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from reservations import errors, queries
 from reservations.api import etags
+from reservations.api.authentication import uses_keys
 from reservations.api.exceptions import wants_page
 from reservations.api.openapi import HEADERS, refusals
 from reservations.api.openapi_access import NO_KEY
@@ -41,7 +42,8 @@ class HomeView(BaseAPIView):
         event = queries.get_event(DEFAULT_EVENT)
         response: HttpResponse
         if wants_page(request):
-            response = render(request, "reservations/home.html", {"event": event})
+            context = {"event": event, "uses_keys": uses_keys()}
+            response = render(request, "reservations/home.html", context)
         else:
             response = etags.conditional_response(
                 request, event, represent(SummarySerializer, event)

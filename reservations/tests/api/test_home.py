@@ -1,6 +1,7 @@
 """GET /, as JSON and as HTML, and routes that do not exist."""
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from reservations.models import Event
@@ -38,6 +39,17 @@ def test_browser_gets_html_with_the_available_seats(event: Event, client: APICli
     assert "<h1>Node.js Meet-up</h1>" in page
     assert "<strong>7</strong> of 10 seats available" in page
     assert "Held" not in page
+
+
+@pytest.mark.parametrize("access", ["open", "keys"])
+def test_home_page_shows_a_command_that_works(
+    event: Event, client: APIClient, settings: Settings, access: str
+) -> None:
+    settings.API_ACCESS = access
+    page = client.get("/", headers={"accept": BROWSER}).content.decode()
+    header = "  -H @ticketboss.header \\\n" if access == "keys" else ""
+    assert f"""curl http://testserver/reservations \\\n{header}  --json '{{"partnerId""" in page
+    assert ("Authorization: Bearer" in page) == (access == "keys")
 
 
 def test_home_page_shows_held_seats_separately(event: Event, client: APIClient) -> None:
