@@ -62,13 +62,12 @@ IDLE_CHECKS, IDLE_TIMEOUT = 5, 20
 
 
 def production_settings() -> dict[str, str]:
-    """Return the environment of a production server, but without TLS and without keys."""
+    """Return the environment of a production server, except that no proxy terminates TLS."""
     return {
         "DJANGO_DEBUG": "0",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECURE_SSL_REDIRECT": "0",
-        "API_ACCESS": "open",
     }
 
 

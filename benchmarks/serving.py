@@ -44,10 +44,13 @@ class Served(NamedTuple):
 
 
 def environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of a TicketBoss process that uses ``home``, plus ``extra``."""
-    # The empty DATABASE_URL overrides one in .env, which may name a production database.
-    base = {"PATH": os.defpath, "TICKETBOSS_HOME": str(home), "DATABASE_URL": ""}
-    return base | dict(extra or {})
+    """Return the environment of a TicketBoss process that uses ``home``, plus ``extra``.
+
+    It requires no API key unless ``extra`` says so.
+    """
+    # The last two override .env, which may name a production database.
+    base = {"PATH": os.defpath, "TICKETBOSS_HOME": str(home)}
+    return base | {"DATABASE_URL": "", "API_ACCESS": "open"} | dict(extra or {})
 
 
 def _children(pid: int) -> list[int]:
