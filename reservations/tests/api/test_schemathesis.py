@@ -17,6 +17,7 @@ from reservations.api.v1.cursors import PATTERN
 from reservations.api.v1.pagination import DEFAULT_LIMIT, MAX_ROWS
 from reservations.models import Event
 from reservations.tests.api.test_openapi import DOCUMENT
+from reservations.tests.factories import PartnerFactory, issue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -24,10 +25,11 @@ config = schemathesis.Config.from_dict(
     {
         # The API ignores parameters that the document does not define.
         "generation": {"allow-extra-parameters": False},
-        # A valid request may still fail a precondition (412) or reuse a key (422).
+        # A valid request may still name another partner (403), fail a precondition (412) or reuse
+        # an Idempotency-Key (422).
         "checks": {
             "positive_data_acceptance": {
-                "expected-statuses": ["2xx", "304", "404", "409", "412", "422", "503"]
+                "expected-statuses": ["2xx", "304", "403", "404", "409", "412", "422", "503"]
             }
         },
     }
@@ -89,14 +91,22 @@ def allowed_host(settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["localhost"]
 
 
+@pytest.fixture
+def access(keys: None) -> dict[str, str]:
+    """The header with a partner's key: the document describes a server that requires one."""
+    return {"Authorization": f"Bearer {issue(PartnerFactory.create(slug='abc-corp'))}"}
+
+
 @schema.parametrize()
 @hypothesis_settings(max_examples=30, suppress_health_check=list(HealthCheck))
-def test_response_matches_the_document(event: Event, case: schemathesis.Case[Any]) -> None:
+def test_response_matches_the_document(
+    event: Event, access: dict[str, str], case: schemathesis.Case[Any]
+) -> None:
     make_page_possible(case)
-    case.call_and_validate()
+    case.call_and_validate(headers=access)
 
 
-def test_responses_to_any_sequence_match_the_document(event: Event) -> None:
+def test_responses_to_any_sequence_match_the_document(event: Event, access: dict[str, str]) -> None:
     class Calls(schema.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
             # Hypothesis replays sequences, so each must begin in the same state.
@@ -109,13 +119,19 @@ def test_responses_to_any_sequence_match_the_document(event: Event) -> None:
                 available_seats=F("total_seats"), held_seats=0, reservation_count=0, version=0
             )
 
+        def get_call_kwargs(self, case: schemathesis.Case[Any]) -> dict[str, Any]:
+            return {"headers": access}
+
         def before_call(self, case: schemathesis.Case[Any]) -> None:
             make_page_possible(case)
 
         def validate_response(self, response: Any, case: Any, **kwargs: Any) -> None:
             # A cancelled reservation can still be read, so reading it is not a "use after free".
             case.validate_response(
-                response, excluded_checks=[use_after_free], recorder=self.recorder
+                response,
+                excluded_checks=[use_after_free],
+                headers=access,
+                recorder=self.recorder,
             )
 
     run_state_machine_as_test(
