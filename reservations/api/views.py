@@ -15,6 +15,8 @@ from reservations.access.caller import Caller
 from reservations.api.authentication import ApiKeyAuthentication, uses_keys
 from reservations.api.permissions import HasScope, permission_for, public
 
+_READS = frozenset({"GET", "HEAD"})
+
 
 class BaseAPIView(APIView):
     """DRF's view, without the reference cycles that keep a request in memory.
@@ -58,7 +60,7 @@ class BaseAPIView(APIView):
         if request.authenticators:
             if "HTTP_AUTHORIZATION" in request.META:
                 response["Cache-Control"] = "no-store"
-            if request.method == "GET" and isinstance(permission_for(self, "GET"), HasScope):
+            if request.method in _READS and isinstance(permission_for(self, "GET"), HasScope):
                 patch_vary_headers(response, ["Authorization"])
         return response
 

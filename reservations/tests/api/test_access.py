@@ -125,7 +125,7 @@ class Api:
     def call(self, endpoint: Endpoint, authorization: str | None, method: str = "") -> Any:
         """Call an endpoint about a new thing; ``method`` may be HEAD or OPTIONS."""
         about = endpoint.route.about
-        pk = self._make(about) if about else None
+        pk = self.make(about) if about else None
         return self.call_about(pk, endpoint, authorization, method)
 
     def call_about(
@@ -138,7 +138,7 @@ class Api:
             return post(self.client, path, endpoint.route.body, **headers)
         return self.client.generic(method or endpoint.method, path, headers=headers)
 
-    def _make(self, about: str) -> UUID:
+    def make(self, about: str) -> UUID:
         if about == "booking":
             return submit(booking_of(self.event, caller=self.caller)).id
         seconds = 60 if about == "hold" else None
@@ -236,6 +236,20 @@ def test_own_key_is_accepted(keys: None, api: Api, endpoint: Endpoint) -> None:
         response = api.call(endpoint, f"{scheme} {issue(api.owner)}")
         assert response.status_code == endpoint.route.status
         assert endpoint.is_probe or response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "endpoint", [each for each in ENDPOINTS if each.method == "GET"], ids=lambda each: each.path
+)
+def test_head_gets_the_headers_of_get(keys: None, api: Api, endpoint: Endpoint) -> None:
+    pk = api.make(endpoint.route.about) if endpoint.route.about else None
+    for authorization in (f"Bearer {issue(api.owner)}", "Bearer wrong", None):
+        get, head = (
+            api.call_about(pk, endpoint, authorization, method) for method in ("GET", "HEAD")
+        )
+        assert (head.status_code, head.headers.keys()) == (get.status_code, get.headers.keys())
+        for name in get.headers.keys() - {"X-Request-ID"}:
+            assert head[name] == get[name], name
 
 
 @pytest.mark.parametrize(
