@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import exceptions, serializers
 
 from reservations import errors
@@ -187,6 +187,17 @@ def not_on_sale(event: str) -> list[errors.Refusal]:
 
 
 NOT_MODIFIED = {304: OpenApiResponse(description="The event has not changed; no body")}
+
+
+def path_parameter(name: str, type_: type, *, description: str, example: str) -> OpenApiParameter:
+    """Return a parameter in the path. Swagger UI fills in its example."""
+    return OpenApiParameter(
+        name,
+        type_,
+        OpenApiParameter.PATH,
+        description=description,
+        examples=[OpenApiExample("An id", value=example)],
+    )
 
 
 def location(what: str) -> OpenApiParameter:

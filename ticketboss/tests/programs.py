@@ -56,6 +56,20 @@ def manage(home: Path, *arguments: str, **variables: str) -> subprocess.Complete
     )
 
 
+def create_partner(home: Path, slug: str, name: str) -> str:
+    """Create a partner, and return a key with both scopes."""
+    created = manage(home, "partner", "create", slug, "--name", name)
+    assert created.returncode == 0, created.stderr
+    return issue_key(home, slug)
+
+
+def issue_key(home: Path, slug: str, *arguments: str) -> str:
+    """Return a new key of a partner."""
+    issued = manage(home, "partner", "key", slug, *arguments)
+    assert issued.returncode == 0, issued.stderr
+    return issued.stdout.strip()
+
+
 def postmaster(data: Path) -> psutil.Process:
     """Return the main process of the PostgreSQL server with this data directory."""
     return psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))

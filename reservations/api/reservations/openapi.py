@@ -16,6 +16,7 @@ from reservations.api.openapi import (
     POST_REFUSALS,
     location,
     not_on_sale,
+    path_parameter,
     refusals,
 )
 from reservations.api.openapi_access import NO_KEY, needs
@@ -32,8 +33,11 @@ from reservations.models import DEFAULT_EVENT, Scope
 _TAGS = ["Reservations"]
 _MOUNTS = ["/", "/api", "/api/demo"]
 _EXAMPLES = load_examples(__file__)
-_ID = OpenApiParameter(
-    "reservation_id", UUID, "path", description="As returned by POST /reservations"
+_ID = path_parameter(
+    "reservation_id",
+    UUID,
+    description="As returned by POST /reservations",
+    example=_EXAMPLES["getReservation"]["The reservation"]["reservationId"],
 )
 _UNKNOWN_EVENT = errors.EventNotFound("")
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import (
-    OpenApiParameter,
     extend_schema,
     extend_schema_serializer,
     inline_serializer,
@@ -24,6 +23,7 @@ from reservations.api.openapi import (
     POST_REFUSALS,
     location,
     not_on_sale,
+    path_parameter,
 )
 from reservations.api.openapi_access import NO_KEY, needs
 from reservations.api.openapi_responses import load_examples, named, success, validation_errors
@@ -135,14 +135,17 @@ refusals = partial(
 
 _EVENTS, _BOOKINGS, _RESERVATIONS = ["Events"], ["Bookings"], ["Reservations"]
 _PARTNER = ["Partner"]
-_EVENT_ID = OpenApiParameter(
-    "event_id", str, "path", description="As returned by GET /api/v1/events"
-)
-_BOOKING_ID = OpenApiParameter(
-    "booking_id", UUID, "path", description="As returned by POST /api/v1/bookings"
-)
 _UNKNOWN_EVENT = errors.EventNotFound("no-such-event")
 _EXAMPLES = load_examples(__file__)
+_EVENT_ID = path_parameter(
+    "event_id", str, description="As returned by GET /api/v1/events", example=DEFAULT_EVENT
+)
+_BOOKING_ID = path_parameter(
+    "booking_id",
+    UUID,
+    description="As returned by POST /api/v1/bookings",
+    example=_EXAMPLES["getBooking"]["The booking"]["data"]["id"],
+)
 
 
 def _answer(name: str, **fields: Any) -> Any:
