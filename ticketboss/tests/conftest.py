@@ -58,13 +58,20 @@ def migrated_home(prepared_home: Path, home: Path) -> Path:
     return home
 
 
+@contextmanager
+def temporary_copy(source: Path) -> Iterator[Path]:
+    """Copy a home; at the end, stop its server and remove the copy."""
+    with temporary_folder() as folder:
+        copy(source, folder / "home")
+        yield folder / "home"
+        Cluster(folder / "home").stop()
+
+
 @pytest.fixture(scope="module")
 def shared_home(prepared_home: Path) -> Iterator[Path]:
     """A TICKETBOSS_HOME with a migrated database, shared by all tests of a module."""
-    with temporary_folder() as folder:
-        copy(prepared_home, folder / "home")
-        yield folder / "home"
-        Cluster(folder / "home").stop()
+    with temporary_copy(prepared_home) as home:
+        yield home
 
 
 @pytest.fixture

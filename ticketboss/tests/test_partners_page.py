@@ -13,15 +13,31 @@ import pytest
 import yaml
 
 from reservations.api import exceptions
-from ticketboss.tests.programs import PATH, ROOT, ServerProcess
+from ticketboss.tests.conftest import temporary_copy
+from ticketboss.tests.programs import (
+    PATH,
+    ROOT,
+    ServerProcess,
+    create_partner,
+    issue_key,
+    manage,
+)
 
 PAGE = (ROOT / "docs" / "partners.md").read_text()
 SCHEMA = (ROOT / "docs" / "openapi.yaml").read_text()
-if "salesPaused" not in SCHEMA:
-    PAGE = PAGE.replace(',"salesPaused":false,"salesOpenAt":null,"salesCloseAt":null', "")
 UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+KEY_ID = re.compile(r"(?<=^partner:abc-corp/)[a-z0-9]{12}$")
 NOT_FOR_PARTNERS = {"/", "/ready", "/api/schema", "/api/docs"}
+
+
+CREATE_EVENTS = """
+from datetime import UTC, datetime
+from reservations.models import Event
+later = datetime(2100, 1, 1, tzinfo=UTC)
+for slug, sales in {"draft": {"sales_paused": True}, "next-year": {"sales_open_at": later}}.items():
+    Event.objects.create_event(Event(slug=slug, name="An event", total_seats=9, **sales))
+"""
 
 
 def blocks(language: str) -> list[str]:
@@ -63,12 +79,15 @@ def parse(output: str) -> Answer:
 def shape(value: Any) -> Any:
     """Replace what differs from server to server: numbers, ids and times; keep texts and names."""
     match value:
+        case {"keyId": str(), **others}:
+            return shape(others)
         case dict():
             return {key: shape(item) for key, item in value.items()}
         case list():
             return [shape(item) for item in value]
         case str():
-            return TIME.sub("<time>", UUID.sub("<id>", re.sub('-[0-9]+"$', '-<version>"', value)))
+            value = KEY_ID.sub("<key>", re.sub('-[0-9]+"$', '-<version>"', value))
+            return TIME.sub("<time>", UUID.sub("<id>", value))
         case bool() | None:
             return value
         case _:
@@ -76,27 +95,46 @@ def shape(value: Any) -> Any:
 
 
 class Access(NamedTuple):
-    """A server, the header that its partner abc-corp sends, and the paths that it does not have."""
+    """A server, the key of its partner abc-corp, and what it lacks of what is on the page."""
 
-    url: str
-    header: str
-    missing: tuple[str, ...]
+    server: ServerProcess
+    key: str
+    missing_paths: tuple[str, ...] = ()
+    missing_field: str = ""
 
-    def send(self, method: str, path: str, body: object = None) -> Any:
-        headers = dict([self.header.split(": ", 1)])
-        response = httpx.request(method, self.url + path, json=body, headers=headers, timeout=30)
-        return response.raise_for_status().json() if response.content else None
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    def send(
+        self, method: str, path: str, body: object = None, *, key: str | None = None
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key or self.key}"}
+        return httpx.request(method, self.url + path, json=body, headers=headers, timeout=30)
 
 
-@pytest.fixture(scope="module", params=["open"])
-def access(shared_home: Path) -> Iterator[Access]:
+@pytest.fixture(scope="module")
+def open_access(prepared_home: Path) -> Iterator[Access]:
     missing = ("/api/v1/me", "/api/v1/reservations")
-    with ServerProcess(shared_home) as server:
-        yield Access(f"http://127.0.0.1:{server.port}", "Authorization: Bearer ignored", missing)
+    actor = ',"actor":"partner:abc-corp/7h2k9qx0m4ab"'
+    with temporary_copy(prepared_home) as home, ServerProcess(home, API_ACCESS="open") as server:
+        yield Access(server, "ignored", missing, actor)
+
+
+@pytest.fixture(scope="module")
+def key_access(prepared_home: Path) -> Iterator[Access]:
+    with temporary_copy(prepared_home) as home, ServerProcess(home, API_ACCESS="keys") as server:
+        yield Access(server, create_partner(home, "abc-corp", "ABC Corp"))
+
+
+@pytest.fixture(scope="module", params=["open", "key"])
+def access(request: pytest.FixtureRequest) -> Access:
+    found: Access = request.getfixturevalue(f"{request.param}_access")
+    return found
 
 
 def run(command: list[str], folder: Path, access: Access) -> str:
-    (folder / "ticketboss.header").write_text(f"{access.header}\n")
+    (folder / "ticketboss.header").write_text(f"Authorization: Bearer {access.key}\n")
     done = subprocess.run(
         command,
         cwd=folder,
@@ -118,9 +156,10 @@ def with_own_ids(command: str, ids: dict[str, str]) -> str:
 @pytest.mark.xdist_group("processes")
 def test_commands_get_the_answers_on_the_page(access: Access, tmp_path: Path) -> None:
     ids: dict[str, str] = {}
-    for command, printed in CALLS:
-        if any(f"$TB{path}" in command for path in access.missing):
+    for command, on_page in CALLS:
+        if any(f"$TB{path}" in command for path in access.missing_paths):
             continue
+        printed = on_page.replace(access.missing_field, "")
         output = run(["bash", "-c", with_own_ids(command, ids)], tmp_path, access)
         ids |= zip(UUID.findall(printed), UUID.findall(output), strict=True)
         expected, answer = parse(printed), parse(output)
@@ -143,7 +182,7 @@ def test_reconciling_program_prints_the_differences(access: Access, tmp_path: Pa
 
     def reserve(seats: int) -> str:
         body = {"partnerId": "abc-corp", "seats": seats}
-        reservation_id: str = access.send("POST", "/reservations", body)["reservationId"]
+        reservation_id: str = access.send("POST", "/reservations", body).json()["reservationId"]
         return reservation_id
 
     def differences(books: dict[str, int], server: dict[str, int]) -> str:
@@ -153,7 +192,7 @@ def test_reconciling_program_prints_the_differences(access: Access, tmp_path: Pa
     before: dict[str, int] = json.loads((tmp_path / "feed.json").read_text())["seats"]
     before = {reservation: seats for reservation, seats in before.items() if seats}
     sold, cancelled = reserve(2), reserve(1)
-    access.send("DELETE", f"/reservations/{cancelled}")
+    assert access.send("DELETE", f"/reservations/{cancelled}").status_code == 204
     assert reconcile(before | {sold: 2}) == differences({}, {})
     assert reconcile(before | {sold: 2, cancelled: 1}) == differences({cancelled: 1}, {})
     unknown = reserve(3)
@@ -189,14 +228,44 @@ def test_every_command_but_health_reads_the_key_from_a_file() -> None:
         assert ("-H @ticketboss.header" in call.command) == ("/health" not in call.command)
 
 
-def test_page_lists_every_refusal() -> None:
+def rows_of(status: int, *names: str) -> list[str]:
+    """Return the rows of the table of refusals that have this status and one of these names."""
     table = PAGE.partition("\n## Refusals\n")[2].partition("\n## ")[0]
+    return re.findall(rf"^\| {status} \|.*`(?:{'|'.join(names)})`.*$", table, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("processes")
+def test_refusals_of_access_and_sales_are_on_the_page(key_access: Access) -> None:
+    done = manage(key_access.server.home, "shell", "-c", CREATE_EVENTS)
+    assert done.returncode == 0, done.stderr
+    read_only = issue_key(key_access.server.home, "abc-corp", "--scope", "read")
+    cases: list[tuple[int, str, set[str], str, dict[str, str]]] = [
+        (401, "unauthorized", set(), key_access.key[:-1], {}),
+        (403, "forbidden", {"scope"}, read_only, {}),
+        (403, "forbidden", set(), key_access.key, {"partnerId": "other"}),
+        (409, "sales_paused", set(), key_access.key, {"eventId": "draft"}),
+        (409, "not_on_sale", {"opensAt", "closesAt"}, key_access.key, {"eventId": "next-year"}),
+    ]
+    for status, code, more, key, fields in cases:
+        answer = key_access.send("POST", "/reservations", {"seats": 1, **fields}, key=key)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert answer.json().keys() == {"error", "code"} | more
+        assert len(rows_of(status, code)) == 1
+        if "partnerId" not in fields:
+            item = {"eventId": "node-meetup-2025", "quantity": 1, **fields}
+            booking = {"customerEmail": "ada@example.com", "items": [item]}
+            answer = key_access.send("POST", "/api/v1/bookings", booking, key=key)
+            name = code.title().replace("_", "")
+            assert (answer.status_code, answer.json()["error"]) == (status, name)
+            assert more <= answer.json().keys()
+
+
+def test_page_lists_every_refusal() -> None:
     for refusal, mapping in exceptions._MAPPINGS.items():
         reported = (mapping.reported_as or refusal).__name__
         code = re.sub("(?<=.)(?=[A-Z])", "_", reported).lower()
-        [row] = re.findall(
-            rf"^\| {mapping.status} \|.*`(?:{reported}|{code})`.*$", table, re.MULTILINE
-        )
+        [row] = rows_of(mapping.status, reported, code)
         assert row.count("|") == 7
 
 
