@@ -278,3 +278,51 @@ def test_answers_never_contain_the_key(get: Get, event: Event, partner: Partner)
     for path in ("/reservations", "/api/v1/me", "/api/v1/reservations", "/api/v1/nothing"):
         response = get(path, token)
         assert token.secret not in str(response.serialize())
+
+
+def test_body_cannot_set_what_the_server_decides(
+    client: APIClient, event: Event, partner: Partner
+) -> None:
+    unknown = {
+        "id": "x",
+        "reservationId": str(reserve(event)),
+        "status": "cancelled",
+        "createdAt": "2020-01-01T00:00:00Z",
+        "expiresAt": None,
+        "partner": "other-corp",
+        "actor": "admin:berta",
+        "availableSeats": 99,
+    }
+    sent = headers(issue(partner))
+    answer = post(client, "/reservations", {"seats": 1, **unknown}, **sent).json()
+    reservation = Reservation.objects.get(pk=answer["reservationId"])
+    assert (reservation.partner, reservation.status) == ("abc-corp", "confirmed")
+    item = {"eventId": event.slug, "quantity": 1, **unknown}
+    body = {"customerEmail": "ada@example.com", "items": [item], **unknown}
+    made = post(client, "/api/v1/bookings", body, **sent).json()["data"]
+    booking = Booking.objects.get(pk=made["id"])
+    assert (booking.partner, booking.status) == (partner.slug, "confirmed")
+    event.refresh_from_db()
+    assert (event.available_seats, event.version) == (7, 3)
+
+
+@pytest.mark.parametrize("text", ["' OR '1'='1", "x'; DROP TABLE reservations_event; --", "%' --"])
+def test_sql_in_a_request_is_text(
+    client: APIClient, event: Event, partner: Partner, text: str
+) -> None:
+    reserve(event)
+    sent = headers(issue(partner))
+    for path, name in (
+        ("/reservations", "eventId"),
+        ("/api/v1/events", "cursor"),
+        ("/api/v1/bookings", "email"),
+        ("/api/v1/bookings", "eventId"),
+        ("/api/v1/reservations", "eventId"),
+        ("/api/v1/reservations", "status"),
+    ):
+        answer = client.get(path, {name: text}, headers=sent)
+        assert answer.status_code in {400, 404} or answer.json()["data"] == []
+    for body in ({"seats": 1, "eventId": text}, {"seats": 1, "partnerId": text}, {"seats": text}):
+        assert post(client, "/reservations", body, **sent).status_code in {400, 403, 404}
+    event.refresh_from_db()
+    assert event.version == 1

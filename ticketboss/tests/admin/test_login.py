@@ -59,3 +59,13 @@ def test_logout_and_password_change_end_at_a_page(clerk: User) -> None:
     assert client.get("/admin/", follow=True).redirect_chain == [
         ("/admin/login/?next=/admin/", 302)
     ]
+
+
+@pytest.mark.usefixtures("clerk")
+def test_form_of_the_admin_needs_a_csrf_token() -> None:
+    visitor = Client(enforce_csrf_checks=True)
+    data = {"username": "clerk", "password": PASSWORD}
+    assert visitor.post("/admin/login/", data).status_code == 403
+    data["csrfmiddlewaretoken"] = str(visitor.get("/admin/login/").context["csrf_token"])
+    assert visitor.post("/admin/login/", data).status_code == 302
+    assert visitor.post("/admin/logout/").status_code == 403
