@@ -22,11 +22,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import httpx
 
@@ -56,10 +55,6 @@ class Refused(TicketBossError):
     """409: a final answer. Nothing was sold or changed."""
 
     exit_code = 1
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{message} ({code})")
-        self.code = code
 
 
 class Reservation(NamedTuple):
@@ -113,8 +108,8 @@ class Journal:
         self._file.close()
 
     def _append(self, entry: Json) -> None:
-        line = json.dumps(entry).encode()
-        self._file.write(line + b"\n")
+        line = json.dumps(entry).encode() + b"\n"
+        self._file.write(line)
         self._file.flush()
         os.fsync(self._file.fileno())
         self._read(line)
@@ -139,22 +134,14 @@ class Journal:
             case {"error": "BookingAlreadyCancelled"}:
                 self.bookings.get(request.path.split("/")[4], {})["status"] = "CANCELLED"
             case {"code": "hold_expired"}:
-                self._set_status(request.path.split("/")[2], "expired")
+                self._set_status(request, "expired")
             case _ if status == httpx.codes.NO_CONTENT:
-                self._set_status(request.path.split("/")[2], "cancelled")
+                self._set_status(request, "cancelled")
 
-    def _set_status(self, id_: str, status: str) -> None:
+    def _set_status(self, request: Request, status: str) -> None:
+        id_ = request.path.split("/")[2]
         if known := self.reservations.get(id_):
             self.reservations[id_] = known._replace(status=status)
-
-
-@dataclass
-class Feed:
-    """Your reservations of an event as its change feed has them, up to ``version``."""
-
-    event: str
-    version: int = 0
-    reservations: dict[str, Reservation] = field(default_factory=dict)
 
 
 class TicketBoss:
@@ -179,17 +166,15 @@ class TicketBoss:
         self.http.close()
         self.journal.close()
 
-    def reserve(self, event: str, seats: int) -> Reservation:
+    def reserve(self, event: str, seats: int, **options: int) -> Reservation:
         """Buy seats of an event."""
-        return self._reserve({"eventId": event, "seats": seats})
+        body = {"eventId": event, "seats": seats, **options, **self._partner}
+        answer = self._change("POST", "/reservations", body)
+        return self.journal.reservations[answer["reservationId"]]
 
     def hold(self, event: str, seats: int, seconds: int) -> Reservation:
         """Hold seats for 5 to 3600 seconds; confirm or cancel them in time."""
-        return self._reserve({"eventId": event, "seats": seats, "holdSeconds": seconds})
-
-    def _reserve(self, body: Json) -> Reservation:
-        answer = self._change("POST", "/reservations", body | self._partner)
-        return self.journal.reservations[answer["reservationId"]]
+        return self.reserve(event, seats, holdSeconds=seconds)
 
     def confirm(self, reservation_id: str) -> None:
         """Buy the seats of a hold."""
@@ -209,22 +194,12 @@ class TicketBoss:
         """Cancel all items of a booking."""
         self._change("POST", f"/api/v1/bookings/{booking_id}/cancel")
 
-    def summary(self, event: str) -> Json:
-        """Return the event's seats, number of sales and version."""
-        return self._get("/reservations", eventId=event)
-
-    def changes(self, event: str, after: int = 0) -> Iterator[Json]:
-        """Yield the changes of an event after a version, in order."""
-        path = f"/api/v1/events/{quote(event, safe='')}/changes"
-        while (page := self._get(path, after=after, limit=100))["data"]:
-            yield from page["data"]
-            after = page["next"]
-
     def reservations(self, event: str) -> Iterator[Reservation]:
         """Yield all reservations of this partner for an event, newest first."""
         cursor: str | None = ""
         while cursor is not None:
-            page = self._get("/api/v1/reservations", eventId=event, cursor=cursor, **self._partner)
+            query = {"eventId": event, "cursor": cursor, "limit": 100, **self._partner}
+            page = _success(*self._send("GET", "/api/v1/reservations", params=query)[:2])
             for found in page["data"]:
                 yield Reservation(found["reservationId"], event, found["seats"], found["status"])
             cursor = page["pagination"]["nextCursor"]
@@ -244,43 +219,15 @@ class TicketBoss:
             except Refused as refused:
                 print(f"{request.method} {request.path}: {refused}", file=sys.stderr)
 
-    def reconcile(self, feed: Feed) -> tuple[set[Reservation], set[Reservation]]:
-        """Read the news of the change feed, and compare all reservations with the journal.
+    def reconcile(self, event: str) -> tuple[set[Reservation], set[Reservation]]:
+        """Compare the journal with this partner's reservations of an event on the server.
 
         Return those that only the journal has, and those that only the server has. One that differs
         is in both. Items of bookings are not compared.
         """
-        try:
-            for change in self.changes(feed.event, feed.version):
-                self._apply(change, feed)
-        except Refused as refused:
-            if refused.code != "VersionAhead":
-                raise
-            feed.version, feed.reservations = 0, {}  # The server was restored from a backup.
-            return self.reconcile(feed)
-        here = {each for each in self.journal.reservations.values() if each.event == feed.event}
-        there = set(feed.reservations.values())
+        here = {each for each in self.journal.reservations.values() if each.event == event}
+        there = set(self.reservations(event))
         return here - there, there - here
-
-    def _apply(self, change: Json, feed: Feed) -> None:
-        id_, status = change["reservationId"], change["kind"].removeprefix("hold_")
-        if known := feed.reservations.get(id_):
-            feed.reservations[id_] = known._replace(status=status)
-        elif id_ and change["seats"] < 0 and self._owns(id_):
-            feed.reservations[id_] = Reservation(id_, feed.event, -change["seats"], status)
-        feed.version = change["version"]
-
-    def _owns(self, id_: str) -> bool:
-        if id_ in self.journal.reservations:
-            return True
-        response, _ = self._send("GET", f"/reservations/{id_}")
-        if response.status_code == httpx.codes.NOT_FOUND:  # another's, or an item of a booking
-            return False
-        return self._partner.items() <= _checked(response.status_code, _json(response)).items()
-
-    def _get(self, path: str, **parameters: str | int) -> Json:
-        response, _ = self._send("GET", path, params=parameters)
-        return _checked(response.status_code, _json(response))
 
     def _change(self, method: str, path: str, body: Json | None = None) -> Json:
         return self._settle(self.journal.begin(method, path, body))
@@ -288,16 +235,15 @@ class TicketBoss:
     def _settle(self, request: Request, *, repeated: bool = False) -> Json:
         """Send a request of the journal until its outcome is known, and record that."""
         headers = {"Idempotency-Key": request.key} if request.method == "POST" else {}
-        response, retried = self._send(
+        status, answer, retried = self._send(
             request.method, request.path, json=request.body, headers=headers
         )
-        status, answer = response.status_code, _json(response)
         if request.method == "DELETE" and status == httpx.codes.NOT_FOUND and (retried or repeated):
             status, answer = httpx.codes.NO_CONTENT, {}  # An earlier try has cancelled it.
         self.journal.end(request, status, answer)
-        return _checked(status, answer)
+        return _success(status, answer)
 
-    def _send(self, method: str, path: str, **options: Any) -> tuple[httpx.Response, bool]:
+    def _send(self, method: str, path: str, **options: Any) -> tuple[int, Json, bool]:
         """Send until there is a definite answer; return it, and whether there were other tries."""
         deadline = time.monotonic() + self.give_up_after
         for tries in count():
@@ -305,7 +251,7 @@ class TicketBoss:
             try:
                 response = self.http.request(method, path, **options)
                 if not response.is_server_error and response.status_code not in {408, 429}:
-                    return response, tries > 0
+                    return response.status_code, _parse(response), tries > 0
                 problem = f"status {response.status_code}"
                 after = response.headers.get("Retry-After", "")
                 pause += min(int(after), 60) if after.isdecimal() else 0
@@ -317,7 +263,7 @@ class TicketBoss:
         raise Unanswered(f"no definite answer ({problem}): repeat the command, with this journal")
 
 
-def _json(response: httpx.Response) -> Json:
+def _parse(response: httpx.Response) -> Json:
     if response.status_code in {401, 403}:
         raise AccessDenied(f"status {response.status_code}: check the API key and its scopes")
     try:
@@ -329,16 +275,16 @@ def _json(response: httpx.Response) -> Json:
     return answer
 
 
-def _checked(status: int, answer: Json) -> Json:
+def _success(status: int, answer: Json) -> Json:
     """Return the answer if it is a success."""
     if httpx.codes.is_success(status):
         return answer
-    # A code and a sentence, in two formats: of /reservations, and of /api/v1.
-    code, message = answer.get("code") or answer.get("error"), answer.get("error")
-    message = answer.get("message") or message
+    # A code and a sentence: named "code" and "error", but "error" and "message" under /api/v1.
+    error = answer.get("error")
+    name, sentence = answer.get("code", error), answer.get("message", error)
     if status == httpx.codes.CONFLICT:
-        raise Refused(str(code), str(message))
-    raise TicketBossError(f"the server rejects the request: {message} ({status} {code})")
+        raise Refused(f"{sentence} ({name})")
+    raise TicketBossError(f"the server rejects the request: {sentence} ({status} {name})")
 
 
 def read_api_key() -> str:
@@ -360,12 +306,10 @@ def sell(client: TicketBoss, options: argparse.Namespace) -> int:
 
 def reconcile(client: TicketBoss, options: argparse.Namespace) -> int:
     """Print the differences between the journal and the server."""
-    feed = Feed(options.event)
-    here, there = client.reconcile(feed)
+    here, there = client.reconcile(options.event)
     for side, found in (("journal", here), ("server", there)):
         for each in sorted(found):
             print(f"only the {side} has", *each)
-    print(f"{len(feed.reservations)} reservations compared up to version {feed.version}")
     return 1 if here or there else 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any, NamedTuple, Self
 
 DROPPED_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length"}
@@ -30,7 +31,7 @@ class Exchange(BaseHTTPRequestHandler):
             connection.request(self.command, self.path, self.body, dict(self.headers.items()))
             response = connection.getresponse()
             answer = Answer(response.status, response.getheaders(), response.read())
-            self.server.count(answer.status)
+            self.server.count_status(answer.status)
             connection.close()
             return answer
         connection.close()
@@ -112,7 +113,12 @@ class HttpProxy(ThreadingHTTPServer):
             self.writes += 1
             return self.writes
 
-    def count(self, status: int) -> None:
+    def plan_next(self, handler: Handler) -> None:
+        """Plan a handler for the next request that has none."""
+        with self._lock:
+            self.plan[next(n for n in count(self.writes + 1) if n not in self.plan)] = handler
+
+    def count_status(self, status: int) -> None:
         with self._lock:
             self.statuses.add(status)
 

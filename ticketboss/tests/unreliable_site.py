@@ -10,25 +10,40 @@ from examples.partner import Reservation
 from reservations.tests.waiting import wait_until
 from ticketboss.embedded_postgres.cluster import Cluster
 from ticketboss.tests.http_proxy import Answer, Exchange, HttpProxy
-from ticketboss.tests.programs import ServerProcess, is_blocking, locked_events
+from ticketboss.tests.programs import ServerProcess, create_partner, is_blocking, locked_events
 
 
 class Site:
-    """A server with two web processes behind a proxy. One disruption happens at a time."""
+    """A server with two web processes behind a proxy. One disruption happens at a time.
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    ``access`` is its API_ACCESS: "open" or "keys".
+    """
+
+    def __init__(self, home: Path, access: str) -> None:
+        self.home, self.access = home, access
         self.server = self._start()
         self.proxy = HttpProxy(self.server.port, {})
         self._disruption = threading.Lock()
 
     def _start(self) -> ServerProcess:
-        server = ServerProcess(self.home, WEB_CONCURRENCY="2", REQUEST_TIMEOUT="1")
+        server = ServerProcess(
+            self.home, WEB_CONCURRENCY="2", REQUEST_TIMEOUT="1", API_ACCESS=self.access
+        )
         return server.__enter__()
 
+    def credentials(self, partner: str) -> dict[str, str]:
+        """Return what a new client of ``partner`` needs: a key, or what its requests contain."""
+        if self.access == "open":
+            return {"partner": partner}
+        return {"api_key": create_partner(self.home, partner, partner)}
+
     def refuse_for_a_locked_event(self, exchange: Exchange) -> Answer | None:
+        """Let the request wait for the lock of its event until the server refuses it."""
         with self._disruption, locked_events(self.server):
-            return exchange.forward()
+            answer = exchange.forward()
+        if answer and answer.status != 503:  # A stored answer is repeated without the lock.
+            self.proxy.plan_next(self.refuse_for_a_locked_event)
+        return answer
 
     def kill_web_processes(self, exchange: Exchange) -> Answer | None:
         """Kill all web processes while the request waits for the lock of its event."""
