@@ -11,6 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.messages import WARNING
 from django.core.exceptions import SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -111,6 +112,7 @@ class LenientChangeListAdmin(UnfoldModelAdmin[_M]):
         """Run an action, unless the ids of the selected rows are invalid."""
         try:
             for pk in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                ProhibitNullCharactersValidator()(pk)
                 self.opts.pk.clean(pk, None)
         except ValidationError:
             text = "Invalid selection, so nothing was changed. Select the rows again."
@@ -119,7 +121,7 @@ class LenientChangeListAdmin(UnfoldModelAdmin[_M]):
         return super().response_action(request, queryset, *args, **kwargs)
 
 
-class LargeTableAdmin(LenientChangeListAdmin[_M], NonAtomicFormAdmin[_M]):
+class LargeTableAdmin(LenientChangeListAdmin[_M]):
     """Never counts or deletes rows, and by default offers no sorting."""
 
     # Finds out whether there is a next page without counting the rows.
