@@ -235,6 +235,15 @@ class PartnerNotFound(Refusal):
 
 
 @dataclass(unsafe_hash=True)
+class KeyExists(Refusal):
+    """A new key has the id of another: it has been issued already."""
+
+    message = "This key has been issued already"
+
+    key_id: str
+
+
+@dataclass(unsafe_hash=True)
 class KeyNotFound(Refusal):
     """No key has this id."""
 

@@ -1,7 +1,7 @@
 """Creates and deactivates partners, and issues and revokes their keys."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -10,7 +10,7 @@ from reservations import texts
 from reservations.access import tokens
 from reservations.access.tokens import Token
 from reservations.database_errors import violated_constraint
-from reservations.errors import KeyNotFound, PartnerExists, PartnerNotFound
+from reservations.errors import KeyExists, KeyNotFound, PartnerExists, PartnerNotFound
 from reservations.models import ApiKey, Partner, Scope, SecurityEvent
 from reservations.security_log import record
 
@@ -59,14 +59,28 @@ def set_active(*, slug: str, active: bool, by: str) -> bool:
 
 
 def issue_key(
-    *, partner: str, scopes: Iterable[Scope], expires_at: datetime | None = None, by: str
+    *,
+    partner: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None = None,
+    key_id: str | None = None,
+    by: str,
 ) -> Token:
     """Issue a key to a partner, and return it. The secret cannot be read again.
 
+    Args:
+        partner: its slug.
+        scopes: what the key permits.
+        expires_at: the key is valid until then; by default for ever.
+        key_id: the id of the key, chosen before with ``tokens.new_id``, so that a call that is
+            repeated does not issue a second key; by default random.
+        by: the actor, for example ``admin:berta``.
+
     Raises:
+        KeyExists: a key with this id has been issued already.
         PartnerNotFound: no partner has this slug.
     """
-    token = tokens.generate()
+    token = tokens.generate(key_id)
     key = ApiKey(
         id=token.id,
         partner=get_partner(partner),
@@ -75,15 +89,20 @@ def issue_key(
         created_by=by,
         expires_at=expires_at,
     )
-    with transaction.atomic():
-        key.save(force_insert=True)
-        record(
-            kind=Kind.KEY_CREATED,
-            actor=by,
-            subject=subject_of(key),
-            partner=key.partner.slug,
-            scopes=key.scopes,
-        )
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+            record(
+                kind=Kind.KEY_CREATED,
+                actor=by,
+                subject=subject_of(key),
+                partner=key.partner.slug,
+                scopes=key.scopes,
+            )
+    except IntegrityError as error:
+        if violated_constraint(error) == "reservations_apikey_pkey":
+            raise KeyExists(token.id) from error
+        raise
     return token
 
 
@@ -105,6 +124,11 @@ def revoke_key(*, key_id: str, by: str) -> bool:
             partner = key.partner.slug
             record(kind=Kind.KEY_REVOKED, actor=by, subject=subject_of(key), partner=partner)
     return revoked
+
+
+def end_of_validity(last_day: date) -> datetime:
+    """Return when a key expires whose last day of validity, in UTC, is ``last_day``."""
+    return datetime.combine(last_day, time(23, 59, 59), UTC)
 
 
 def get_partner(slug: str) -> Partner:

@@ -38,9 +38,14 @@ class Token(NamedTuple):
         return sha256(self.secret.encode()).hexdigest()
 
 
-def generate() -> Token:
-    """Return a new random key."""
-    return Token(_choose(_ID_ALPHABET, _ID_LENGTH), _choose(_SECRET_ALPHABET, _SECRET_LENGTH))
+def generate(key_id: str | None = None) -> Token:
+    """Return a new random key, whose id may be given."""
+    return Token(key_id or new_id(), _choose(_SECRET_ALPHABET, _SECRET_LENGTH))
+
+
+def new_id() -> str:
+    """Return a random id for a key."""
+    return _choose(_ID_ALPHABET, _ID_LENGTH)
 
 
 def parse(text: str) -> Token | None:

@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from reservations.admin.base import ReadOnlyInline
 from reservations.admin.cancelling import CancellingAdmin
 from reservations.admin.display import link
-from reservations.admin.filters import BookedEventFilter, DayRangeFilter
+from reservations.admin.filters import BookedEventFilter, DayRangeFilter, PartnerFilter
 from reservations.email_addresses import canonicalise
 from reservations.ledger.commands import CancelBooking
 from reservations.models import Booking, Change, Reservation
@@ -46,12 +46,23 @@ class ItemInline(ReadOnlyInline[Reservation, Booking]):
 class BookingAdmin(CancellingAdmin[Booking]):
     """Bookings, newest first."""
 
-    list_display = ("id", "customer_email", "events", "seats", "state", "created_at")
+    list_display = ("id", "customer_email", "partner", "events", "seats", "state", "created_at")
     event_filter = BookedEventFilter
-    list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        PartnerFilter,
+        ("created_at", DayRangeFilter),
+    )
     search_fields = ("id", "customer_email")
     search_help_text = "Booking id or complete e-mail address"
-    fields = readonly_fields = ("id", "customer_email", "status", "created_at", "unsent_mails")
+    fields = readonly_fields = (
+        "id",
+        "customer_email",
+        "partner",
+        "status",
+        "created_at",
+        "unsent_mails",
+    )
     inlines = (ItemInline,)
     confirmation_headers = ("Booking", "Customer", "Events", "Seats")
 

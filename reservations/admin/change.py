@@ -20,6 +20,7 @@ class ChangeAdmin(ReadOnlyAdmin[Change]):
         "available_seats",
         "actor",
         "at",
+        "request_id",
         "reservation_id",
     )
     fields = readonly_fields = (*list_display[:-1], "reservation")

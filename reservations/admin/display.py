@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Model
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.decorators import display
@@ -22,6 +23,11 @@ def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
         return str(row.status)
 
     return state  # type: ignore[no-any-return]
+
+
+def label(text: str, colour: str) -> str:
+    """Return a text as a coloured label, for lists and pages; the colour is a variant of Unfold."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "variant": colour})
 
 
 def link(model: type[Model], pk: object, text: str = "", *, css: str = "text-link") -> str:

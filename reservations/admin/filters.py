@@ -12,10 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.timezone import make_aware
-from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.contrib.filters.admin import DropdownFilter, RangeDateFilter, TextFilter
 from unfold.contrib.filters.forms import AutocompleteDropdownForm
 
-from reservations.models import Booking, Reservation
+from reservations.admin.base import search_text
+from reservations.models import Booking, KeyState, Reservation
 
 
 class DayRangeFilter(RangeDateFilter):
@@ -82,3 +83,31 @@ class BookedEventFilter(SimpleListFilter):
                 data={self.parameter_name: self.value()},
             )
         }
+
+
+class PartnerFilter(TextFilter):
+    """Filters bookings by the complete id of their partner; an index supports it."""
+
+    title = parameter_name = "partner"
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Booking]
+    ) -> QuerySet[Booking] | None:
+        """Return the bookings of the partner, or None if no partner is given."""
+        partner = search_text(self.value() or "")
+        return queryset.filter(partner=partner) if partner else None
+
+
+class KeyStateFilter(DropdownFilter):
+    """Filters keys by what staff are told about them."""
+
+    title = parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> list[Any]:
+        """Return the states."""
+        return KeyState.choices
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the keys in the state, or None if no state is selected."""
+        value = self.value()
+        return queryset.filter(state=value) if value else None

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
 from reservations.admin.base import search_text
-from reservations.admin.cancelling import CancellingAdmin, Obstacle
+from reservations.admin.cancelling import CancellingAdmin
+from reservations.admin.confirming import Obstacle
 from reservations.admin.display import short_link
 from reservations.admin.filters import DayRangeFilter
 from reservations.ledger.commands import Cancel
@@ -35,7 +36,7 @@ class ReservationAdmin(CancellingAdmin[Reservation]):
     event_filter = ("event", AutocompleteSelectFilter)
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", DayRangeFilter))
     search_fields = ("id", "partner")
-    search_help_text = "Reservation id or beginning of a partner id"
+    search_help_text = "Reservation id, or beginning of a partner id (not of bookings)"
     fields = readonly_fields = (
         "id",
         "event",

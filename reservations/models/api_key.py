@@ -35,9 +35,14 @@ class KeyState(models.TextChoices):
     ACTIVE = "active"
     EXPIRES_SOON = "expires soon", "Expires within 14 days"
     UNUSED = "unused", "Not used for 90 days"
-    INACTIVE = "partner inactive"
+    INACTIVE = "partner inactive", "Partner inactive"
     EXPIRED = "expired"
     REVOKED = "revoked"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether requests with the key are accepted."""
+        return self in {KeyState.ACTIVE, KeyState.EXPIRES_SOON, KeyState.UNUSED}
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

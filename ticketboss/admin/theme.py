@@ -67,6 +67,13 @@ UNFOLD = {
                 ],
             },
             {
+                "title": "Partners",
+                "items": [
+                    _sidebar_item("Partners", "handshake", "reservations_partner"),
+                    _sidebar_item("API keys", "key", "reservations_apikey"),
+                ],
+            },
+            {
                 "title": "Staff",
                 "items": [
                     _sidebar_item("Users", "person", "auth_user"),

@@ -3,7 +3,7 @@
 import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -129,7 +129,7 @@ def _end_of_day(text: str) -> datetime:
         day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 (a date)
     except ValueError as error:
         raise ArgumentTypeError(f"use a date such as 2027-01-31, not {text!r}") from error
-    end = datetime.combine(day, time(23, 59, 59), UTC)
+    end = keys.end_of_validity(day)
     if end <= timezone.now():
         raise ArgumentTypeError(f"use a date in the future, not {text}")
     return end

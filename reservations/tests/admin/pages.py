@@ -11,6 +11,8 @@ EVENTS = "/admin/reservations/event/"
 RESERVATIONS = "/admin/reservations/reservation/"
 BOOKINGS = "/admin/reservations/booking/"
 CHANGES = "/admin/reservations/change/"
+PARTNERS = "/admin/reservations/partner/"
+API_KEYS = "/admin/reservations/apikey/"
 SECURITY_EVENTS = "/admin/reservations/securityevent/"
 
 
@@ -85,3 +87,11 @@ def short_link(page: str, pk: UUID) -> str:
     """Return the link to the page of one row, as messages show it."""
     css = "text-link whitespace-nowrap"
     return f'<a href="{page_of(page, pk)}" class="{css}">…{pk.hex[-8:]}</a>'
+
+
+def revoke(client: Client, *ids: object, confirmed: bool = True) -> Any:
+    """Post the action "revoke" for the keys with these ids; follow the redirect to the list."""
+    data = {"action": "revoke", "_selected_action": [str(each) for each in ids]}
+    if confirmed:
+        data["confirmed"] = "yes"
+    return client.post(API_KEYS, data, follow=True)

@@ -6,8 +6,10 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
 from reservations.errors import OutcomeUnknown
+from reservations.ledger import submit
 from reservations.models import Booking, BookingMail, Event
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import (
@@ -17,13 +19,21 @@ from reservations.tests.admin.pages import (
     cancel,
     messages,
     page_of,
+    rows_read,
     short_link,
     shown,
     statements,
 )
 from reservations.tests.assertions import assert_inventory
 from reservations.tests.database import locked, session_setting
-from reservations.tests.factories import EventFactory, book, reserve
+from reservations.tests.factories import (
+    EventFactory,
+    PartnerFactory,
+    book,
+    booking_of,
+    caller_of,
+    reserve,
+)
 
 
 @pytest.fixture
@@ -235,7 +245,7 @@ def test_cancel_needs_the_permission_for_bookings(login: Login, event: Event) ->
     viewer = login("view_booking", "cancel_reservation")
     assert "Cancel and return the seats" not in viewer.get(BOOKINGS).content.decode()
     for confirmed in (True, False):
-        assert messages(cancel(viewer, pk, page=BOOKINGS, confirmed=confirmed)) == []
+        assert cancel(viewer, pk, page=BOOKINGS, confirmed=confirmed).status_code == 403
     assert_inventory(event, available=9, version=1, reservations=1)
 
 
@@ -247,10 +257,36 @@ def test_cancel_permission_is_sufficient(login: Login, event: Event) -> None:
     assert_inventory(event, available=10, version=2, reservations=0)
 
 
+def test_bookings_show_and_are_filtered_by_their_partner(
+    admin_client: Client, event: Event
+) -> None:
+    book(event)
+    caller = caller_of(PartnerFactory.create(slug="abc-corp"))
+    own = submit(booking_of(event, caller=caller)).id
+    assert [row.pk for row in shown(admin_client.get(f"{BOOKINGS}?partner=abc-corp"))] == [own]
+    assert shown(admin_client.get(f"{BOOKINGS}?partner=abc")) == []
+    for page in (BOOKINGS, page_of(BOOKINGS, own)):
+        assert "abc-corp" in admin_client.get(page).content.decode()
+    for query in ("partner=%00", f"partner=abc-corp&event={event.pk}&status__exact=confirmed"):
+        assert admin_client.get(f"{BOOKINGS}?{query}").status_code == 200
+
+
+@pytest.mark.usefixtures("planned_for_large_tables")
+def test_partner_filter_reads_only_bookings_of_the_partner(
+    admin_client: Client, event: Event
+) -> None:
+    caller = caller_of(PartnerFactory.create(slug="abc-corp"))
+    submit(booking_of(event, caller=caller))
+    for number in range(300):
+        Booking.objects.create(status="confirmed", created_at=timezone.now(), partner=f"{number}")
+    read = rows_read(admin_client, f"{BOOKINGS}?partner=abc-corp")
+    assert read["reservations_booking"] == 1
+
+
 def test_event_filter_needs_the_permission_to_view_events(login: Login, event: Event) -> None:
     clerk = login("view_booking")
     filters = [each.title for each in clerk.get(BOOKINGS).context["cl"].filter_specs]
-    assert filters == ["status", "created at"]
+    assert filters == ["status", "partner", "created at"]
     assert clerk.get(f"{BOOKINGS}?event={event.pk}", follow=True).status_code == 200
 
 

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from django.test import Client
+from rest_framework.test import APIClient
 
 from reservations.models import Event
-from reservations.tests.admin.pages import CHANGES, EVENTS, page_of, shown
-from reservations.tests.factories import EventFactory, reserve
+from reservations.tests.admin.pages import CHANGES, EVENTS, RESERVATIONS, page_of, shown
+from reservations.tests.factories import EventFactory, PartnerFactory, issue, reserve
 
 
 def test_changes_are_listed_newest_first(admin_client: Client, event: Event) -> None:
@@ -37,3 +39,28 @@ def test_changes_can_be_filtered_by_kind(admin_client: Client, event: Event) -> 
     reserve(event)
     assert len(shown(admin_client.get(f"{CHANGES}?kind__exact=confirmed"))) == 1
     assert shown(admin_client.get(f"{CHANGES}?kind__exact=edited")) == []
+
+
+def test_changes_show_who_made_them_and_in_which_request(
+    admin_client: Client, event: Event, keys: None
+) -> None:
+    token = issue(PartnerFactory.create(slug="abc-corp"))
+    response = APIClient().post(
+        "/reservations", {"seats": 1}, "json", HTTP_AUTHORIZATION=f"Bearer {token}"
+    )
+    change = event.changes.get()
+    for page in (CHANGES, page_of(CHANGES, change.pk)):
+        content = admin_client.get(page).content.decode()
+        assert response.headers["X-Request-ID"] in content
+        assert f"partner:abc-corp/{token.id}" in content
+
+
+@pytest.mark.parametrize(
+    "actor", ["partner:abc-corp/k3j9x0a81bq2", "admin:berta", "manage.py event open", "expiry"]
+)
+def test_history_names_the_actor(admin_client: Client, event: Event, actor: str) -> None:
+    pk = reserve(event)
+    event.changes.update(actor=actor)
+    for page in (EVENTS, RESERVATIONS):
+        path = f"{page}{event.pk if page == EVENTS else pk}/history/"
+        assert actor in admin_client.get(path).content.decode()
