@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, cast
 
 from django import forms
@@ -26,7 +26,7 @@ from reservations.access import keys, tokens
 from reservations.access.verification import CACHED_SECONDS
 from reservations.admin.base import ReadOnlyInline, search_text
 from reservations.admin.confirming import ConfirmedAction, ConfirmingAdmin, Obstacle
-from reservations.admin.display import label, link
+from reservations.admin.display import label, link, time_text
 from reservations.admin.filters import KeyStateFilter
 from reservations.admin.history import log_changes
 from reservations.errors import KeyExists
@@ -145,14 +145,14 @@ class KeyColumns:
         return label(state.label, _COLOURS.get(state, "default"))
 
     @admin.display(description="last used")
-    def last_used(self, row: ApiKey) -> datetime | str:
+    def last_used(self, row: ApiKey) -> str:
         """Return when the key was last used."""
-        return row.last_used_at or "never"
+        return time_text(row.last_used_at)
 
     @admin.display(description="expires")
-    def expires(self, row: ApiKey) -> datetime | str:
+    def expires(self, row: ApiKey) -> str:
         """Return when the key expires."""
-        return row.expires_at or "never"
+        return time_text(row.expires_at)
 
 
 class KeyInline(KeyColumns, ReadOnlyInline[ApiKey, Partner]):
@@ -192,7 +192,7 @@ class ApiKeyAdmin(KeyColumns, ConfirmingAdmin[ApiKey]):
     )
     list_filter = (KeyStateFilter,)
     search_fields = ("id", "partner__slug")
-    search_help_text = "The 12 characters after tbk_, or the beginning of a partner id"
+    search_help_text = "Key id, or beginning of a partner id"
     ordering = ("-created_at", "id")
     actions = ("revoke",)
     change_form_after_template = "reservations/admin/issue_key.html"

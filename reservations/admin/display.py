@@ -1,13 +1,16 @@
 """Links and labels on the admin's pages."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Model
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import localize
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from unfold.decorators import display
 
 
@@ -28,6 +31,11 @@ def status_label(colours: dict[str, str]) -> Callable[[Any, Any], str]:
 def label(text: str, colour: str) -> str:
     """Return a text as a coloured label, for lists and pages; the colour is a variant of Unfold."""
     return render_to_string("unfold/helpers/label.html", {"text": text, "variant": colour})
+
+
+def time_text(time: datetime | None) -> str:
+    """Return a time as text, or "never"; a method's time would lack a format on some pages."""
+    return localize(localtime(time)) if time else "never"
 
 
 def link(model: type[Model], pk: object, text: str = "", *, css: str = "text-link") -> str:

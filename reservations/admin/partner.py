@@ -1,7 +1,6 @@
 """Partners in the admin: created, renamed, activated and deactivated."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar, cast
 from urllib.parse import urlencode
 
@@ -12,13 +11,13 @@ from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import BooleanRadioFilter
 
 from reservations.access import keys
 from reservations.admin.api_key import KeyInline
 from reservations.admin.base import LargeTableAdmin, search_text
-from reservations.admin.display import label
+from reservations.admin.display import label, time_text
 from reservations.admin.fields import NameField
 from reservations.admin.forms import EditForm, EditFormAdmin
 from reservations.errors import PartnerExists
@@ -81,15 +80,16 @@ class PartnerAdmin(EditFormAdmin[Partner], LargeTableAdmin[Partner]):
         return sum(KeyState(key.state).is_usable for key in partner.stated_keys)
 
     @admin.display(description="last use")
-    def last_use(self, partner: Any) -> datetime | str:
+    def last_use(self, partner: Any) -> str:
         """Return when any key of the partner was last used."""
         used = [key.last_used_at for key in partner.stated_keys if key.last_used_at]
-        return max(used, default="never")
+        return time_text(max(used, default=None))
 
     @admin.display
     def warnings(self, partner: Any) -> str:
         """Return how many keys need attention, and why, as labels."""
-        return format_html_join(" ", "{}", ((each,) for each in _warnings(partner.stated_keys)))
+        labels = format_html_join("", "{}", ((each,) for each in _warnings(partner.stated_keys)))
+        return format_html('<div class="labels">{}</div>', labels)
 
     def get_inlines(self, request: HttpRequest, obj: Partner | None) -> tuple[type[KeyInline], ...]:
         """Show the keys of an existing partner."""

@@ -120,17 +120,16 @@ def test_list_shows_keys_last_use_and_warnings(admin_client: Client, partner: Pa
     issue(partner, expires_at=now - timedelta(days=1))
     old = issue(partner)
     used = issue(partner)
-    ApiKey.objects.filter(pk=old.id).update(last_used_at=now - timedelta(days=91))
-    ApiKey.objects.filter(pk=used.id).update(last_used_at="2026-01-31T20:00:05Z")
-    ApiKey.objects.filter(pk=used.id).update(last_used_at=now - timedelta(days=1))
+    ApiKey.objects.filter(pk=old.id).update(created_at=now - timedelta(days=91))
+    ApiKey.objects.filter(pk=used.id).update(last_used_at="2025-01-31T20:00:05Z")
     page = admin_client.get(PARTNERS).content.decode()
     assert '<td class="field-usable_keys' in page
     [row] = shown(admin_client.get(PARTNERS))
     model_admin = admin_client.get(PARTNERS).context["cl"].model_admin
     assert model_admin.usable_keys(row) == 3
-    assert model_admin.last_use(row) == now - timedelta(days=1)
+    assert model_admin.last_use(row) == "31 Jan 2025, 20:00:05 UTC"
     assert "Expires within 14 days: 1" in page
-    assert "Not used for 90 days: 1" in page
+    assert "Not used for 90 days: 2" in page
     Partner.objects.update(active=False)
     page = admin_client.get(PARTNERS).content.decode()
     assert "inactive" in page
@@ -161,6 +160,13 @@ def test_partners_are_searched_and_filtered(
 @pytest.mark.parametrize("query", ["q=%00", "active__exact=%00", "active__exact=2", "slug__x=1"])
 def test_list_of_partners_accepts_any_query_string(admin_client: Client, query: str) -> None:
     assert admin_client.get(f"{PARTNERS}?{query}", follow=True).status_code == 200
+
+
+def test_times_have_the_same_format_everywhere(admin_client: Client, partner: Partner) -> None:
+    token = issue(partner)
+    ApiKey.objects.update(last_used_at="2025-01-31T20:00:05Z")
+    for page in (PARTNERS, page_of(PARTNERS, partner.pk), API_KEYS, page_of(API_KEYS, token.id)):
+        assert "31 Jan 2025, 20:00:05 UTC" in admin_client.get(page).content.decode()
 
 
 def test_page_lists_keys_with_links(admin_client: Client, partner: Partner) -> None:
