@@ -98,7 +98,8 @@ def save_screenshots_of_key(page: Page, screenshot: Screenshot) -> None:
     shown = page.get_by_label("Key of abc-corp")
     shown.evaluate("input => { input.value = 'tbk_k3j9x0a81bq2_' + 'x'.repeat(45) }")
     screenshot("key-issued-light")
-    page.emulate_media(color_scheme="dark")
+    # The page cannot be loaded again, and reads the colour scheme only then.
+    page.evaluate("document.documentElement.classList.add('dark')")
     screenshot("key-issued-dark")
     page.set_viewport_size(NARROW)
     screenshot("key-issued-narrow")
