@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from reservations.access import keys
-from reservations.errors import KeyNotFound, PartnerExists, PartnerNotFound
+from reservations.access import keys, tokens
+from reservations.errors import KeyExists, KeyNotFound, PartnerExists, PartnerNotFound
 from reservations.models import ApiKey, Partner, Scope
 from reservations.tests.factories import PartnerFactory, issue
 
@@ -44,6 +44,17 @@ def test_key_is_stored_without_its_secret() -> None:
     assert (row["id"], row["scopes"]) == (token.id, ["read", "sell"])
     assert (row["created_by"], row["expires_at"]) == ("admin:ada", expires_at)
     assert token.secret not in str(row)
+
+
+def test_second_key_with_the_same_id_is_refused() -> None:
+    slug = PartnerFactory.create().slug
+    key_id = tokens.new_id()
+    token = keys.issue_key(partner=slug, scopes=[Scope.READ], key_id=key_id, by="test")
+    assert token.id == key_id
+    with pytest.raises(KeyExists):
+        keys.issue_key(partner=slug, scopes=[Scope.SELL], key_id=key_id, by="test")
+    [row] = ApiKey.objects.values()
+    assert (row["scopes"], row["secret_hash"]) == (["read"], token.secret_hash())
 
 
 def test_key_is_revoked_once() -> None:
