@@ -34,8 +34,10 @@ print(submit(Book(customer_email="ada@example.com", items=items, actor="test")).
 RECORD_EVENTS = """
 from django.http import HttpRequest
 from reservations.models import SecurityEvent
+from reservations.request_context import admin_request
 from reservations.security_log import record
 request = HttpRequest()
+admin_request.set(request)
 actors = ["admin:berta", "manage.py partner key", "partner:seatwave/k3j9x2m4p7q1"]
 subjects = ["user:7", "key:k3j9x2m4p7q1", "", "partner:" + "seatwave-" * 11]
 for number, kind in enumerate(2 * SecurityEvent.Kind.values):
@@ -43,7 +45,7 @@ for number, kind in enumerate(2 * SecurityEvent.Kind.values):
     actor, subject = actors[number % 3], subjects[number % 4]
     rights = [f"reservations.cancel_{each}" for each in range(number % 7)]
     details = {"name": "berta", "permissions": rights}
-    record(kind=kind, actor=actor, subject=subject, request=request, **details)
+    record(kind=kind, actor=actor, subject=subject, **details)
 """
 
 
