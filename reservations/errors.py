@@ -244,6 +244,15 @@ class KeyExists(Refusal):
 
 
 @dataclass(unsafe_hash=True)
+class PartnerInactive(Refusal):
+    """An inactive partner cannot get keys."""
+
+    message = "The partner is inactive; activate it before you issue a key"
+
+    partner: str
+
+
+@dataclass(unsafe_hash=True)
 class KeyNotFound(Refusal):
     """No key has this id."""
 

@@ -10,7 +10,13 @@ from reservations import texts
 from reservations.access import tokens
 from reservations.access.tokens import Token
 from reservations.database_errors import violated_constraint
-from reservations.errors import KeyExists, KeyNotFound, PartnerExists, PartnerNotFound
+from reservations.errors import (
+    KeyExists,
+    KeyNotFound,
+    PartnerExists,
+    PartnerInactive,
+    PartnerNotFound,
+)
 from reservations.models import ApiKey, Partner, Scope, SecurityEvent
 from reservations.security_log import record
 
@@ -78,12 +84,16 @@ def issue_key(
 
     Raises:
         KeyExists: a key with this id has been issued already.
+        PartnerInactive: its keys would be refused.
         PartnerNotFound: no partner has this slug.
     """
+    owner = get_partner(partner)
+    if not owner.active:
+        raise PartnerInactive(owner.slug)
     token = tokens.generate(key_id)
     key = ApiKey(
         id=token.id,
-        partner=get_partner(partner),
+        partner=owner,
         secret_hash=token.secret_hash(),
         scopes=sorted(set(scopes)),
         created_by=by,
@@ -96,7 +106,7 @@ def issue_key(
                 kind=Kind.KEY_CREATED,
                 actor=by,
                 subject=subject_of(key),
-                partner=key.partner.slug,
+                partner=owner.slug,
                 scopes=key.scopes,
             )
     except IntegrityError as error:

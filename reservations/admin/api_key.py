@@ -29,7 +29,7 @@ from reservations.admin.confirming import ConfirmedAction, ConfirmingAdmin, Obst
 from reservations.admin.display import label, link, time_text
 from reservations.admin.filters import KeyStateFilter
 from reservations.admin.history import log_changes
-from reservations.errors import KeyExists
+from reservations.errors import KeyExists, PartnerInactive
 from reservations.models import ApiKey, KeyState, Partner, Scope
 from reservations.security_log import staff_actor
 
@@ -83,7 +83,7 @@ class KeyForm(forms.ModelForm[ApiKey]):
         """
         partner: Partner = self.cleaned_data["partner"]
         if not partner.active:
-            raise ValidationError("This partner is inactive. Activate it before you issue a key.")
+            raise ValidationError(f"{PartnerInactive.message}.")
         return partner
 
     def clean_last_day(self) -> date | None:

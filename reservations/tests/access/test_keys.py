@@ -9,7 +9,13 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from reservations.access import keys, tokens
-from reservations.errors import KeyExists, KeyNotFound, PartnerExists, PartnerNotFound
+from reservations.errors import (
+    KeyExists,
+    KeyNotFound,
+    PartnerExists,
+    PartnerInactive,
+    PartnerNotFound,
+)
 from reservations.models import ApiKey, Partner, Scope
 from reservations.tests.factories import PartnerFactory, issue
 
@@ -85,6 +91,12 @@ def test_partner_is_deactivated_and_activated() -> None:
 def test_unknown_partner_or_key_is_refused(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call()
+
+
+def test_inactive_partner_gets_no_key() -> None:
+    partner = PartnerFactory.create(active=False)
+    with pytest.raises(PartnerInactive):
+        issue(partner)
 
 
 def test_database_refuses_to_delete_partners_and_keys() -> None:

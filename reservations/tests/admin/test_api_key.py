@@ -185,7 +185,7 @@ def test_key_may_expire_at_the_end_of_today(admin_client: Client, partner: Partn
 
 def test_inactive_partner_gets_no_key(admin_client: Client, partner: Partner) -> None:
     Partner.objects.update(active=False)
-    text = "This partner is inactive. Activate it before you issue a key."
+    text = "The partner is inactive; activate it before you issue a key."
     assert errors(admin_client.post(NEW, form_of(partner))) == {"partner": [text]}
     assert not ApiKey.objects.exists()
 
@@ -220,15 +220,16 @@ def test_page_of_an_unknown_key_redirects(admin_client: Client, key_id: str) -> 
 
 
 def test_list_shows_states_and_filters_by_them(admin_client: Client, partner: Partner) -> None:
-    now = timezone.now()
+    now, inactive = timezone.now(), PartnerFactory.create()
     made = {
         "active": issue(partner),
         "expires soon": issue(partner, expires_at=now + timedelta(days=13)),
         "unused": issue(partner),
-        "partner inactive": issue(PartnerFactory.create(active=False)),
+        "partner inactive": issue(inactive),
         "expired": issue(partner, expires_at=now - timedelta(days=1)),
         "revoked": issue(partner, revoked=True),
     }
+    Partner.objects.filter(pk=inactive.pk).update(active=False)
     ApiKey.objects.filter(pk=made["unused"].id).update(last_used_at=now - timedelta(days=91))
     page = admin_client.get(API_KEYS).content.decode()
     for text in ("Expires within 14 days", "Not used for 90 days", "Partner inactive", "Revoked"):

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.test import APIClient, APIRequestFactory
 
 from reservations.access import tokens
+from reservations.access.keys import set_active
 from reservations.access.verification import forget_keys
 from reservations.api import urls
 from reservations.api.responses import JSONResponse
@@ -167,7 +168,9 @@ def bad_credentials(partner: Partner) -> dict[str, str]:
     """Return headers that contain no valid key, by what is wrong with them."""
     own, unknown = issue(partner), tokens.generate()
     long_ago = timezone.now() - timedelta(seconds=1)
-    inactive = PartnerFactory.create(active=False)
+    inactive = PartnerFactory.create()
+    key_of_inactive = issue(inactive)
+    set_active(slug=inactive.slug, active=False, by="test")
     return {
         "malformed": f"Bearer {str(own)[:-5]}",
         "empty": "Bearer ",
@@ -175,7 +178,7 @@ def bad_credentials(partner: Partner) -> dict[str, str]:
         "wrong secret": f"Bearer {tokens.Token(own.id, unknown.secret)}",
         "revoked": f"Bearer {issue(partner, revoked=True)}",
         "expired": f"Bearer {issue(partner, expires_at=long_ago)}",
-        "inactive partner": f"Bearer {issue(inactive)}",
+        "inactive partner": f"Bearer {key_of_inactive}",
         "two headers": f"Bearer {own},Bearer {own}",
         "two keys": f"Bearer {own} {own}",
         "other scheme": f"Basic {own}",
