@@ -320,7 +320,12 @@ def main() -> int:
     parser.add_argument("command", choices=["sell", "reconcile"])
     parser.add_argument("--event", required=True)
     parser.add_argument("--seats", type=int, default=1, help="seats of each sale")
-    parser.add_argument("--count", type=int, default=1, help="number of sales")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=1,
+        help="number of new sales, made after those that are still open",
+    )
     parser.add_argument("--partner", default="", help="partnerId; a server in open mode needs it")
     parser.add_argument("--journal", type=Path, default=Path("ticketboss-journal.jsonl"))
     options = parser.parse_args()

@@ -28,7 +28,7 @@ class IdempotentViewSet(BaseViewSet):
     """A viewset whose POST requests can safely be repeated with the same key."""
 
     scope: ClassVar[str]
-    """The namespace of the keys; each partner has its own within it."""
+    """The namespace of the keys if the API is open. Otherwise, each partner has one."""
     anonymous_actor: ClassVar[str]
     """The actor of changes if the API is open."""
     idempotency_key: IdempotencyKey | None = None
@@ -52,7 +52,7 @@ class IdempotentViewSet(BaseViewSet):
         header = request.META.get("HTTP_IDEMPOTENCY_KEY")
         if header is not None:
             self.idempotency_key = IdempotencyKey(
-                scope=f"{self.scope}/{self.caller.partner}" if self.caller else self.scope,
+                scope=f"partner:{self.caller.partner}" if self.caller else self.scope,
                 key=parse_key(header),
                 fingerprint=fingerprint(request.method or "", request.path, self.body),
             )

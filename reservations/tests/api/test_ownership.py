@@ -204,6 +204,17 @@ def test_idempotency_keys_belong_to_a_partner(
     assert Reservation.objects.count() == 2
 
 
+def test_idempotency_key_stands_for_one_request_at_all_paths(
+    client: APIClient, event: Event, partner: Partner
+) -> None:
+    sent = headers(issue(partner), idempotency_key="order-1")
+    assert post(client, "/reservations", {"seats": 1}, **sent).status_code == 201
+    body = {"customerEmail": "ada@example.com", "items": [{"eventId": event.slug, "quantity": 1}]}
+    response = post(client, "/api/v1/bookings", body, **sent)
+    assert (response.status_code, response.json()["error"]) == (422, "IdempotencyKeyReused")
+    assert Reservation.objects.count() == 1
+
+
 def test_forbidden_request_does_not_use_up_its_idempotency_key(
     client: APIClient, event: Event, partner: Partner
 ) -> None:
