@@ -75,13 +75,6 @@ def verify(text: str) -> Caller | None:
     return key.caller
 
 
-def forget_keys() -> None:
-    """Empty the cache of this process."""
-    _known.clear()
-    with _unknown_lock:
-        _unknown.clear()
-
-
 def _read(key_id: str) -> _Key | None:
     with _unknown_lock:
         if key_id in _unknown:

@@ -10,10 +10,9 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from reservations.access.verification import forget_keys
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.assertions import assert_no_drift
-from reservations.tests.factories import EventFactory
+from reservations.tests.factories import EventFactory, forget_keys
 from reservations.tests.proxy import Proxy
 from reservations.tests.queued_jobs import clear_jobs
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from factory.declarations import SelfAttribute, Sequence
 from factory.django import DjangoModelFactory
 
+from reservations.access import verification
 from reservations.access.caller import Caller
 from reservations.access.keys import issue_key, revoke_key
 from reservations.access.tokens import Token
@@ -44,6 +45,12 @@ def issue(
     if revoked:
         revoke_key(key_id=token.id, by="test")
     return token
+
+
+def forget_keys() -> None:
+    """Empty the cache of keys, as in a new process."""
+    verification._known.clear()
+    verification._unknown.clear()
 
 
 def caller_of(partner: Partner) -> Caller:

@@ -18,7 +18,7 @@ from reservations.access.verification import CACHED_SECONDS, verify
 from reservations.errors import Busy
 from reservations.models import ApiKey, Partner
 from reservations.tests.database import run_and_disconnect, second_connection
-from reservations.tests.factories import PartnerFactory, issue
+from reservations.tests.factories import PartnerFactory, forget_keys, issue
 from reservations.tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db
@@ -40,9 +40,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     monkeypatch.setattr(verification, "monotonic", clock)
     unknown: Any = TTLCache(3, 5, timer=clock)
     monkeypatch.setattr(verification, "_unknown", unknown)
-    verification.forget_keys()
+    forget_keys()
     yield clock
-    verification.forget_keys()
+    forget_keys()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from reservations.access import tokens
-from reservations.access.verification import forget_keys
 from reservations.models import ApiKey, Event, Partner, Scope, SecurityEvent
 from reservations.tests.admin.conftest import Login
 from reservations.tests.admin.pages import (
@@ -25,7 +24,7 @@ from reservations.tests.admin.pages import (
     statements,
 )
 from reservations.tests.database import run_and_disconnect
-from reservations.tests.factories import PartnerFactory, issue
+from reservations.tests.factories import PartnerFactory, forget_keys, issue
 
 NEW = f"{API_KEYS}add/"
 

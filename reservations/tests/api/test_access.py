@@ -16,7 +16,6 @@ from rest_framework.test import APIClient, APIRequestFactory
 
 from reservations.access import tokens
 from reservations.access.keys import set_active
-from reservations.access.verification import forget_keys
 from reservations.api import urls
 from reservations.api.responses import JSONResponse
 from reservations.api.views import BaseViewSet
@@ -27,6 +26,7 @@ from reservations.tests.factories import (
     PartnerFactory,
     booking_of,
     caller_of,
+    forget_keys,
     issue,
     reservation_of,
 )

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -162,10 +163,9 @@ def test_foreign_keys_are_dropped_after_a_sale_in_flight(event: Event) -> None:
     with ThreadPoolExecutor(1) as pool, locked(event) as sale:
         migration = pool.submit(run_and_disconnect, partial(migrate, "0007"))
         wait_for_lock_waiters()
-        sale.execute(INSERT_CHANGE, [event.pk])
+        insert_change(sale, event)
         sale.commit()
         migration.result(timeout=30)
-    Event.objects.update(version=1)
     call_command("migrate", "reservations", verbosity=0)
     assert_no_drift()
 
@@ -191,10 +191,15 @@ def test_list_indexes_are_built_again_after_a_failure() -> None:
     migrate("0010")
 
 
-INSERT_CHANGE = (
-    "INSERT INTO reservations_change (id, event_id, version, kind, seats, available_seats, actor)"
-    " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')"
-)
+def insert_change(session: psycopg.Connection, event: Event) -> None:
+    """Insert the first change of an event, as every version of the code can."""
+    session.execute(
+        "INSERT INTO reservations_change"
+        " (id, event_id, version, kind, seats, available_seats, actor)"
+        " VALUES (gen_random_uuid(), %s, 1, 'edited', 0, 10, 'test')",
+        [event.pk],
+    )
+    session.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
 
 
 def insert_as_the_old_version(slug: str) -> None:
@@ -221,8 +226,7 @@ def test_sales_control_is_added_after_a_sale_in_flight(event: Event) -> None:
     with ThreadPoolExecutor(1) as pool, locked(event) as sale:
         migration = pool.submit(run_and_disconnect, partial(migrate, "0013_sales_control"))
         wait_for_lock_waiters()
-        sale.execute(INSERT_CHANGE, [event.pk])
-        sale.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+        insert_change(sale, event)
         sale.commit()
         migration.result(timeout=30)
     call_command("migrate", "reservations", verbosity=0)
@@ -287,8 +291,7 @@ def test_old_version_sells_on_the_tables_of_partners(event: Event) -> None:
             "INSERT INTO reservations_booking (id, customer_email, status, created_at)"
             " VALUES (gen_random_uuid(), 'ada@example.com', 'confirmed', now())"
         )
-        other.execute(INSERT_CHANGE, [event.pk])
-        other.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+        insert_change(other, event)
     assert list(Booking.objects.values_list("partner")) == [("",)]
     assert list(Change.objects.values_list("request_id")) == [("",)]
     assert_no_drift()
@@ -301,8 +304,7 @@ def test_partners_are_added_after_a_sale_in_flight(event: Event) -> None:
         sale.execute("LOCK TABLE reservations_idempotencyrecord IN ROW EXCLUSIVE MODE")
         migration = pool.submit(run_and_disconnect, partial(migrate, "0016"))
         wait_for_lock_waiters()
-        sale.execute(INSERT_CHANGE, [event.pk])
-        sale.execute("UPDATE reservations_event SET version = 1 WHERE id = %s", [event.pk])
+        insert_change(sale, event)
         sale.commit()
         migration.result(timeout=30)
     call_command("migrate", "reservations", verbosity=0)
