@@ -1,13 +1,13 @@
 """Writes any number of rows in one message to the database (docs/decisions/0011)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import cache
 from typing import Any
 
-import orjson
+import msgspec
 from django.db import connection
 from django.db.models import Model
+from msgspec.structs import fields
 
 from reservations import sql
 
@@ -15,7 +15,7 @@ from reservations import sql
 class BulkWriter:
     """Collects statements and sends them together.
 
-    A row is a dataclass whose fields are named like the columns of its model.
+    A row is a ``msgspec.Struct`` whose fields are named like the columns of its model.
     """
 
     def __init__(self) -> None:
@@ -33,16 +33,26 @@ class BulkWriter:
             stored: the rows as read from the database, by primary key. A row that is the same
                 object in both is not written.
         """
-        changed = [row for pk, row in rows.items() if row is not stored.get(pk)]
-        self._add(sql.update_from_json, model, [row for row in changed if row.id in stored])
-        self._add(sql.insert_from_json, model, [row for row in changed if row.id not in stored])
+        new, modified = [], []
+        for pk, row in rows.items():
+            before = stored.get(pk)
+            if before is None:
+                new.append(row)
+            elif row is not before:
+                modified.append(row)
+        self._add(sql.update_from_json, model, modified)
+        self.insert(model, new)
+
+    def insert(self, model: type[Model], rows: Sequence[Any]) -> None:
+        """Add an INSERT of ``rows``."""
+        self._add(sql.insert_from_json, model, rows)
 
     def _add(self, statement: Any, model: type[Model], rows: Sequence[Any]) -> None:
         if rows:
             row: Any = type(rows[0])
             self._statements.append(statement(model, _columns(model, row)))
             # JSON, because psycopg takes three times as long to adapt one array for each column.
-            self._parameters.append(orjson.dumps(rows).decode())
+            self._parameters.append(msgspec.json.encode(rows).decode())
 
     def append_commit(self) -> None:
         """Add COMMIT as the last statement; ``transaction.atomic`` has nothing left to commit."""
@@ -57,6 +67,6 @@ class BulkWriter:
 
 @cache
 def _columns(model: Any, row: Any) -> tuple[str, ...]:
-    """Return the columns of ``model`` that are fields of the dataclass ``row``."""
+    """Return the columns of ``model`` that are fields of the struct ``row``."""
     stored = {each.column for each in model._meta.concrete_fields}
     return tuple(each.name for each in fields(row) if each.name in stored)

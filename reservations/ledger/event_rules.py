@@ -4,9 +4,10 @@ Pure functions, like those in ``rules``, which calls them.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from reservations import errors
 from reservations.ledger import commands, outcomes

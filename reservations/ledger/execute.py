@@ -95,7 +95,7 @@ class _Marker(NamedTuple):
 
 def _marker(store: IdempotencyStore, state: State) -> _Marker | None:
     if state.changes:
-        return _Marker(Change, next(iter(state.changes)), list(state.events))
+        return _Marker(Change, state.changes[0].id, list(state.events))
     if store.written:
         return _Marker(IdempotencyRecord, store.written[0].pk, list(state.events))
     return None

@@ -1,10 +1,10 @@
 """Releases expired holds with a single statement (docs/decisions/0008)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from django.db import connection
+from msgspec.structs import replace
 
 from reservations import sql
 from reservations.ledger.state import EventRow

@@ -1,13 +1,13 @@
 """Locks events, and reads the clock and keys under the lock (docs/decisions/0001)."""
 
 from collections.abc import Collection
-from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Q, QuerySet
+from msgspec.structs import fields
 
 from reservations import sql
 from reservations.ledger.state import EventRow

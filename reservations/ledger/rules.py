@@ -5,9 +5,10 @@ events' locks, calls ``decide`` and ``State.evolve`` for each command in order, 
 resulting rows.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Literal, assert_never
+
+from msgspec.structs import replace
 
 from reservations import errors
 from reservations.access.caller import owns

@@ -1,22 +1,23 @@
 """The rows that a batch reads and changes, as immutable values.
 
-Pure Python, without database, clock or Django. The fields of a row are columns of its model.
+Without database, clock or Django. The fields of a row are columns of its model. Rows are structs
+of msgspec, because each sale replaces several (docs/decisions/0011).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import sub
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from reservations.ledger.outcomes import Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(Struct, frozen=True):
     """A row of ``Event``."""
 
     slug: str
@@ -34,8 +35,7 @@ class EventRow:
     id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationRow:
+class ReservationRow(Struct, frozen=True):
     """A row of ``Reservation``."""
 
     id: UUID
@@ -48,8 +48,7 @@ class ReservationRow:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BookingRow:
+class BookingRow(Struct, frozen=True):
     """A row of ``Booking``.
 
     ``items`` is not a column: it has the ids of the reservations, in the order of the request.
@@ -64,8 +63,7 @@ class BookingRow:
     items: tuple[UUID, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRow:
+class ChangeRow(Struct, frozen=True):
     """A row of ``Change``; ``seats`` is the change of the event's available seats."""
 
     event_id: int
@@ -77,11 +75,10 @@ class ChangeRow:
     actor: str
     request_id: str
     at: datetime
-    id: UUID = field(default_factory=uuid7, compare=False)
+    id: UUID = field(default_factory=uuid7)
 
 
-@dataclass(frozen=True, slots=True)
-class EventEdit:
+class EventEdit(Struct, frozen=True):
     """A change of an event that concerns no reservation, and the new values of its columns."""
 
     event_id: int
@@ -89,8 +86,7 @@ class EventEdit:
     columns: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """The result of an accepted command: its outcome and the rows with their new values."""
 
     outcome: Outcome
@@ -120,7 +116,7 @@ class State:
         self.events = {event.id: event for event in events}
         self.reservations: dict[UUID, ReservationRow] = {}
         self.bookings: dict[UUID, BookingRow] = {}
-        self.changes: dict[UUID, ChangeRow] = {}
+        self.changes: list[ChangeRow] = []
         self.now = now
         self.rejected_keys = rejected_keys
         self._ids = {event.slug: event.id for event in self.events.values()}
@@ -180,7 +176,7 @@ class State:
             at=self.now,
         )
         self.events[event.id] = after
-        self.changes[change.id] = change
+        self.changes.append(change)
 
 
 def _counts(reservation: ReservationRow | None) -> tuple[int, int, int]:

@@ -5,10 +5,10 @@ the release of expired holds, and at most two writes for each table.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields, replace
 from uuid import UUID
 
 from django.db.models import Q
+from msgspec.structs import fields, replace
 
 from reservations.ledger.bulk_writer import BulkWriter
 from reservations.ledger.commands import CancelBooking, Command, ReservationCommand
@@ -63,7 +63,7 @@ class UnitOfWork:
         writer.upsert(Event, self.state.events, self._stored.events)
         writer.upsert(Booking, self.state.bookings, self._stored.bookings)
         writer.upsert(Reservation, self.state.reservations, self._stored.reservations)
-        writer.upsert(Change, self.state.changes, {})
+        writer.insert(Change, self.state.changes)
 
 
 def _bookings(

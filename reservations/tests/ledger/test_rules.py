@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from reservations.errors import (
     BookingAlreadyCancelled,
@@ -135,7 +136,9 @@ def run(state: State, command: Command) -> Outcome | Refusal:
 def expire_holds(state: State, slug: str) -> None:
     """Expire all holds of an event."""
     for each in find_reservations(state, slug, "held"):
-        state.evolve(Decision(HoldsReleased(), "expiry", (replace(each, status="expired"),)))
+        state.evolve(
+            Decision(HoldsReleased(), "expiry", (structs.replace(each, status="expired"),))
+        )
 
 
 def get_event(state: State, slug: str) -> EventRow:
@@ -152,7 +155,7 @@ def find_reservations(state: State, slug: str, status: str) -> list[ReservationR
 def history(state: State, slug: str) -> list[tuple[Any, ...]]:
     """Return an event's changes; check that their versions and seats lead to its counters."""
     event = get_event(state, slug)
-    entries = [entry for entry in state.changes.values() if entry.event_id == event.id]
+    entries = [entry for entry in state.changes if entry.event_id == event.id]
     assert [entry.version for entry in entries] == list(range(1, event.version + 1))
     assert {entry.at for entry in entries} <= {NOW}
     available = [entry.available_seats for entry in entries]
@@ -512,7 +515,7 @@ def test_edit_of_sales_is_all_or_nothing() -> None:
 
 def test_sales_are_checked_after_versions_and_before_seats() -> None:
     closed = EventRow("a", 10, 0, version=7, sales_close_at=NOW)
-    paused = replace(closed, sales_paused=True)
+    paused = structs.replace(closed, sales_paused=True)
 
     def attempt(event: EventRow, **conditions: Any) -> object:
         command = Reserve(event="a", partner="p", seats=1, actor="t", **conditions)

@@ -1,10 +1,10 @@
 """The ledger's row classes match the models, and its commands match the rules."""
 
-from dataclasses import fields
 from typing import get_args
 
 import pytest
 from django.db.models import Model
+from msgspec.structs import fields
 
 from reservations.ledger import commands
 from reservations.ledger.state import BookingRow, ChangeRow, EventRow, ReservationRow
