@@ -5,12 +5,14 @@ import io
 import json
 import sys
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
 
 from reservations.models import DEFAULT_EVENT, Event
 from reservations.tests.factories import EventFactory
+from ticketboss import wsgi
 from ticketboss.wsgi import application
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +47,15 @@ def call(method: str, path: str, body: object = None, **headers: str) -> int:
 UNKNOWN_ID = "01890000-0000-7000-8000-000000000000"
 SALE = {"partnerId": "p", "seats": 1, "eventId": "hot"}
 BOOKING = {"customerEmail": "user@example.com", "items": [{"eventId": "hot", "quantity": 3}]}
+
+
+def test_only_paths_without_parameters_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "_handler", handler := type(wsgi._handler)())
+    for _ in range(2):
+        assert call("GET", "/health") == 200
+        assert call("GET", "/unknown") == 404
+        assert call("GET", f"/reservations/{UUID(int=1)}") == 404
+    assert [*handler._matches] == ["/health"]
 
 
 @pytest.mark.parametrize(
