@@ -7,9 +7,10 @@ outcome is known, so it takes effect once. Use one journal, and one client, per 
     python examples/partner.py URL sell --event EVENT --seats 2 --count 20
     python examples/partner.py URL reconcile --event EVENT
 
-The API key is read from TICKETBOSS_API_KEY, or from the file that TICKETBOSS_API_KEY_FILE names. A
-server in open mode needs no key, but --partner. Exit codes: 0 done; 1 refused, or the journal and
-the server differ; 2 the command, key or request is wrong; 3 no answer: run the command again.
+Both commands first finish what an earlier run left open. The API key, with the scopes read and
+sell, is read from TICKETBOSS_API_KEY, or from the file that TICKETBOSS_API_KEY_FILE names. A server
+in open mode needs no key, but --partner. Exit codes: 0 done; 1 refused, or the journal and the
+server differ; 2 the command, key or request is wrong; 3 not finished: run the command again.
 """
 
 import argparse
@@ -33,6 +34,7 @@ Json = dict[str, Any]
 TIMEOUT = httpx.Timeout(10, connect=2)  # seconds; the server answers within 8
 KEY_LIFETIME = 23 * 3600  # seconds; the server remembers an Idempotency-Key for at least 24 hours
 SALES = ("/reservations", "/api/v1/bookings")
+NOT_ON_SALE = {"sales_paused", "not_on_sale", "SalesPaused", "NotOnSale"}
 
 
 class TicketBossError(Exception):
@@ -51,8 +53,14 @@ class Unanswered(TicketBossError):
     exit_code = 3
 
 
+class NotOnSale(TicketBossError):
+    """409: sales are paused, not open yet, or closed. The request stays in the journal."""
+
+    exit_code = 3
+
+
 class Refused(TicketBossError):
-    """409: a final answer. Nothing was sold or changed."""
+    """409 otherwise: a final answer. Nothing was sold or changed."""
 
     exit_code = 1
 
@@ -99,9 +107,13 @@ class Journal:
         self._append(asdict(request))
         return request
 
-    def end(self, request: Request, status: int, answer: Json) -> None:
-        """Record the answer to a request; status 0 means that it is given up."""
-        self._append({"key": request.key, "status": status, "answer": answer})
+    def end(self, request: Request, answer: Json) -> None:
+        """Record the answer to a request; an empty one if it is given up or a DELETE succeeded."""
+        self._append({"key": request.key, "answer": answer})
+
+    def update(self, reservation: Reservation) -> None:
+        """Record a reservation as the server has it."""
+        self._append({"reservation": reservation})
 
     def close(self) -> None:
         """Close the file."""
@@ -121,10 +133,13 @@ class Journal:
             return
         if "method" in entry:
             self.open[entry["key"]] = Request(**entry)
+        elif "reservation" in entry:
+            found = Reservation(*entry["reservation"])
+            self.reservations[found.id] = found
         elif request := self.open.pop(entry["key"], None):
-            self._learn(request, entry["status"], entry["answer"])
+            self._learn(request, entry["answer"])
 
-    def _learn(self, request: Request, status: int, answer: Json) -> None:
+    def _learn(self, request: Request, answer: Json) -> None:
         match answer:
             case {"reservationId": str(id_), "seats": int(seats), "status": str(now)}:
                 event = (request.body or answer)["eventId"]
@@ -135,7 +150,7 @@ class Journal:
                 self.bookings.get(request.path.split("/")[4], {})["status"] = "CANCELLED"
             case {"code": "hold_expired"}:
                 self._set_status(request, "expired")
-            case _ if status == httpx.codes.NO_CONTENT:
+            case {} if not answer and request.method == "DELETE":
                 self._set_status(request, "cancelled")
 
     def _set_status(self, request: Request, status: str) -> None:
@@ -181,7 +196,7 @@ class TicketBoss:
         self._change("POST", f"/reservations/{reservation_id}/confirm")
 
     def cancel(self, reservation_id: str) -> None:
-        """Return the seats of a reservation or a hold."""
+        """Return the seats of a reservation or a hold. Nothing happens if they are returned."""
         self._change("DELETE", f"/reservations/{reservation_id}")
 
     def book(self, email: str, tickets: dict[str, int]) -> Json:
@@ -199,59 +214,67 @@ class TicketBoss:
         cursor: str | None = ""
         while cursor is not None:
             query = {"eventId": event, "cursor": cursor, "limit": 100, **self._partner}
-            page = _success(*self._send("GET", "/api/v1/reservations", params=query)[:2])
+            page = _success(*self._send("GET", "/api/v1/reservations", params=query))
             for found in page["data"]:
                 yield Reservation(found["reservationId"], event, found["seats"], found["status"])
             cursor = page["pagination"]["nextCursor"]
 
     def resume(self) -> None:
-        """Finish what a crash or an outage left open; call this first.
+        """Finish what a crash or an outage left open, and print each outcome; call this first.
 
         A sale whose key the server may have forgotten could be made twice. It is given up instead,
         and ``reconcile`` shows whether it was made.
         """
         for request in list(self.journal.open.values()):
-            if request.path in SALES and time.time() - request.at > KEY_LIFETIME:
-                self.journal.end(request, 0, {})
-                continue
             try:
-                self._settle(request, repeated=True)
-            except Refused as refused:
-                print(f"{request.method} {request.path}: {refused}", file=sys.stderr)
+                if request.path in SALES and time.time() - request.at > KEY_LIFETIME:
+                    self.journal.end(request, {})
+                    outcome = "given up, because it is too late to repeat it"
+                else:
+                    outcome = json.dumps(self._settle(request))
+            except (Refused, NotOnSale) as refused:
+                outcome = str(refused)
+            begun = time.ctime(request.at)
+            print(f"{request.method} {request.path} of {begun}: {outcome}", file=sys.stderr)
 
     def reconcile(self, event: str) -> tuple[set[Reservation], set[Reservation]]:
         """Compare the journal with this partner's reservations of an event on the server.
 
         Return those that only the journal has, and those that only the server has. One that differs
-        is in both. Items of bookings are not compared.
+        is in both, but an expired hold is taken over. Items of bookings are not compared.
         """
-        here = {each for each in self.journal.reservations.values() if each.event == event}
         there = set(self.reservations(event))
+        for each in there:
+            known = self.journal.reservations.get(each.id)
+            if each.status == "expired" and known not in {None, each}:
+                self.journal.update(each)
+        here = {each for each in self.journal.reservations.values() if each.event == event}
         return here - there, there - here
 
     def _change(self, method: str, path: str, body: Json | None = None) -> Json:
         return self._settle(self.journal.begin(method, path, body))
 
-    def _settle(self, request: Request, *, repeated: bool = False) -> Json:
+    def _settle(self, request: Request) -> Json:
         """Send a request of the journal until its outcome is known, and record that."""
         headers = {"Idempotency-Key": request.key} if request.method == "POST" else {}
-        status, answer, retried = self._send(
-            request.method, request.path, json=request.body, headers=headers
-        )
-        if request.method == "DELETE" and status == httpx.codes.NOT_FOUND and (retried or repeated):
-            status, answer = httpx.codes.NO_CONTENT, {}  # An earlier try has cancelled it.
-        self.journal.end(request, status, answer)
+        options = {"json": request.body, "headers": headers}
+        status, answer = self._send(request.method, request.path, **options)
+        if request.method == "DELETE" and status == httpx.codes.NOT_FOUND:
+            status, answer = self._send("GET", request.path)  # Cancelled already, or expired?
+        if answer.get("code", answer.get("error")) in NOT_ON_SALE:
+            raise NotOnSale(answer.get("message", answer["error"]))
+        self.journal.end(request, answer)
         return _success(status, answer)
 
-    def _send(self, method: str, path: str, **options: Any) -> tuple[int, Json, bool]:
-        """Send until there is a definite answer; return it, and whether there were other tries."""
+    def _send(self, method: str, path: str, **options: Any) -> tuple[int, Json]:
+        """Send until there is a definite answer, and return it."""
         deadline = time.monotonic() + self.give_up_after
         for tries in count():
             pause = random.uniform(0, 0.1 * 2 ** min(tries, 6))  # noqa: S311 (spreads the retries)
             try:
                 response = self.http.request(method, path, **options)
                 if not response.is_server_error and response.status_code not in {408, 429}:
-                    return response.status_code, _parse(response), tries > 0
+                    return response.status_code, _parse(response)
                 problem = f"status {response.status_code}"
                 after = response.headers.get("Retry-After", "")
                 pause += min(int(after), 60) if after.isdecimal() else 0
