@@ -50,6 +50,7 @@ def issue(
 def forget_keys() -> None:
     """Empty the cache of keys, as in a new process."""
     verification._known.clear()
+    verification._verified.clear()
     verification._unknown.clear()
 
 
