@@ -56,6 +56,13 @@ class BaseAPIView(APIView):
             vars(self).pop(method, None)
         return response
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """Return the response for an exception, so that Django prepares no line of its log."""
+        response = super().handle_exception(exc)
+        # RequestLogMiddleware and ``to_api_error`` log what is needed.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Keep caches from storing what only the owner of a key may read."""
         response = super().finalize_response(request, response, *args, **kwargs)
